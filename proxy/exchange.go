@@ -1,0 +1,270 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/wssplice/wssplice/httphead"
+)
+
+// exchange is a client connection while it carries plain requests: one goroutine
+// that reads top to bottom, and one upstream connection that belongs to this
+// client alone. An upgrade on the same connection ends the exchange and goes
+// back to where handshakes are made.
+type exchange struct {
+	p      *Proxy
+	client sock
+	up     sock // nil while there is none
+	peer   netip.AddrPort
+	opened time.Time
+	step   Step
+
+	in  inbuf // from the client
+	ans inbuf // from the upstream
+	out []byte
+	req httphead.Request
+	res httphead.Response
+
+	headOnly bool // the request is a HEAD: its answer has no body
+
+	upBytes, downBytes uint64
+	end                ending
+	ends               bool // end is set
+	passedOn           bool // the connection became a handshake: finish leaves it alone
+
+	// What others may touch: the loop's watch on the client, drain and stop.
+	mu    sync.Mutex
+	upMu  sock // up, under mu, for interrupt
+	gone  atomic.Bool
+	stop  atomic.Bool
+	quit  atomic.Bool // the upload has to end
+	idle  atomic.Bool // between requests: drain may end it
+	place place       // where the connection came from, and an upgrade goes
+}
+
+// bufSize is an exchange's buffer per direction. A head has to fit.
+const bufSize = 32 << 10
+
+// serve answers the client's requests until the connection ends. in holds what was
+// read of it already.
+func (x *exchange) serve() {
+	defer x.finish()
+	for {
+		n, ok := x.readHead()
+		if !ok {
+			return
+		}
+		v := x.p.judge(&x.req, x.in.bytes()[:n])
+		x.headOnly = string(x.req.Method) == "HEAD"
+		switch {
+		case v.refused:
+			x.refuse(v.why, v.detail)
+			return
+		case v.upgrade:
+			x.upgrade(v, n)
+			return
+		}
+		x.p.count.move(&x.step, StepExchange)
+		if !x.roundTrip(n) {
+			return
+		}
+		x.p.count.move(&x.step, StepHead)
+		if x.p.draining.Load() {
+			x.endAs(endStopped, ByProxy, nil)
+			return
+		}
+	}
+}
+
+// readHead reads until a head is complete and returns its length. Before its first
+// byte the connection is idle; from then on the head has its time limit.
+func (x *exchange) readHead() (n int, ok bool) {
+	seen := 0
+	begun := x.in.len() > 0
+	if begun {
+		x.client.SetReadDeadline(deadline(x.p.set.HeadTimeout))
+	} else {
+		x.client.SetReadDeadline(deadline(x.p.set.IdleTimeout))
+		x.idle.Store(true)
+		defer x.idle.Store(false)
+	}
+	if x.stop.Load() || !begun && x.p.draining.Load() {
+		x.endAs(endStopped, ByProxy, nil)
+		return 0, false
+	}
+	for {
+		if x.in.len() > seen {
+			if !begun {
+				begun = true
+				x.idle.Store(false)
+				x.client.SetReadDeadline(deadline(x.p.set.HeadTimeout))
+			}
+			n, err := httphead.End(x.in.bytes(), seen, x.p.set.limits)
+			if err != nil {
+				why, detail := headReason(err, refusedHead)
+				x.headOnly = false
+				x.refuse(why, detail)
+				return 0, false
+			}
+			if n > 0 {
+				return n, true
+			}
+			seen = x.in.len()
+		}
+		x.in.room(x.p.set.HeadBytes + 1)
+		m, err := x.in.fill(x.client)
+		if m > 0 {
+			x.p.count.fromClient.Add(uint64(m))
+			continue
+		}
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && (x.stop.Load() || x.p.draining.Load() && !begun):
+			x.endAs(endStopped, ByProxy, nil)
+		case errors.Is(err, os.ErrDeadlineExceeded) && begun:
+			x.headOnly = false
+			x.refuse(refusedHeadSlow, "")
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			x.endAs(endIdle, ByProxy, nil)
+		case begun:
+			x.endAs(endGone, ByClient, notEOF(err))
+		default:
+			// A FIN or a reset between requests is how clients say goodbye.
+			x.endAs(endDone, ByClient, nil)
+		}
+		return 0, false
+	}
+}
+
+// endAs notes how the connection ends; the first word counts.
+func (x *exchange) endAs(why reason, by Party, err error) {
+	if !x.ends {
+		x.ends = true
+		x.end = ending{why: why, by: by, err: err, opened: x.opened, peer: x.peer}
+	}
+}
+
+// refuse answers with a refusal, and ends the connection.
+func (x *exchange) refuse(why reason, detail string) {
+	x.p.count.refused[why].Add(1)
+	x.endAs(why, why.by(), nil)
+	x.out = appendRefusal(x.out[:0], why, detail, x.headOnly)
+	x.dropUpstream()
+	if x.toClient(x.out) == nil {
+		x.linger()
+	}
+}
+
+// linger closes the client's side in an orderly way: closing a socket that still
+// holds unread bytes resets it, and the reset would destroy the answer on its way.
+func (x *exchange) linger() {
+	if x.client.CloseWrite() != nil {
+		return
+	}
+	x.client.SetReadDeadline(deadline(lingerTime))
+	x.in.drop()
+	for left := lingerBytes; left > 0; {
+		n, err := x.in.fill(x.client)
+		if n == 0 || err != nil || x.stop.Load() {
+			return
+		}
+		x.in.drop()
+		left -= n
+	}
+}
+
+const (
+	lingerTime  = 2 * time.Second
+	lingerBytes = 1 << 20
+)
+
+// toClient writes p whole.
+func (x *exchange) toClient(p []byte) error {
+	x.client.SetWriteDeadline(deadline(x.p.set.IdleTimeout))
+	n, err := x.client.Write(p)
+	x.p.count.toClient.Add(uint64(n))
+	x.downBytes += uint64(n)
+	return err
+}
+
+// setUpstream makes s the upstream connection, where interrupt finds it.
+func (x *exchange) setUpstream(s sock) {
+	x.mu.Lock()
+	x.up, x.upMu = s, s
+	x.mu.Unlock()
+}
+
+func (x *exchange) dropUpstream() {
+	if x.up != nil {
+		s := x.up
+		x.setUpstream(nil)
+		s.Close()
+	}
+}
+
+// clientGone is told by the loop that the client has closed or reset its side:
+// the upstream is let go at once, also while its answer is awaited.
+func (x *exchange) clientGone() {
+	x.gone.Store(true)
+	x.interrupt()
+}
+
+// interrupt ends a wait for the upstream. Whoever sets a deadline on it looks at
+// gone and stop afterwards, so one of the two sees the other.
+func (x *exchange) interrupt() {
+	x.mu.Lock()
+	if x.upMu != nil {
+		x.upMu.SetReadDeadline(past)
+		x.upMu.SetWriteDeadline(past)
+	}
+	x.mu.Unlock()
+}
+
+// halt ends the exchange at once.
+func (x *exchange) halt() {
+	x.stop.Store(true)
+	x.interrupt()
+	x.client.SetReadDeadline(past)
+	x.client.SetWriteDeadline(past)
+}
+
+// interrupted says whether the exchange has to end, and notes why.
+func (x *exchange) interrupted() bool {
+	switch {
+	case x.stop.Load():
+		x.endAs(endStopped, ByProxy, nil)
+	case x.gone.Load():
+		x.endAs(endGone, ByClient, nil)
+	default:
+		return false
+	}
+	return true
+}
+
+// finish closes what is open and reports the end.
+func (x *exchange) finish() {
+	x.dropUpstream()
+	x.in.free()
+	x.ans.free()
+	if x.passedOn {
+		return
+	}
+	x.client.Close()
+	x.endAs(endDone, ByClient, nil)
+	x.end.step, x.end.up, x.end.down = x.step, x.upBytes, x.downBytes
+	x.leave()
+	x.p.ended(&x.end)
+}
+
+// notEOF is err, or nil for an orderly end and for resets: both are goodbyes.
+func notEOF(err error) error {
+	if err == io.EOF || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) {
+		return nil
+	}
+	return err
+}

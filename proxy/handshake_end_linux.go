@@ -1,0 +1,175 @@
+//go:build linux && !portable
+
+package proxy
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/wssplice/wssplice/httphead"
+	"github.com/wssplice/wssplice/splice"
+	"github.com/wssplice/wssplice/splice/rawsock"
+	"golang.org/x/sys/unix"
+)
+
+// refuse answers with a refusal and sees the client off.
+func (h *handshake) refuse(why reason, detail string) {
+	w := h.w
+	w.p.count.refused[why].Add(1)
+	h.ended = ending{why: why, by: why.by()}
+	h.dropUpstream()
+	bodyless := h.step == StepHead && string(w.req.Method) == "HEAD" && (why == refusedPath || why == refusedUpgrade)
+	w.out = appendRefusal(w.out[:0], why, detail, bodyless)
+	n, errno := rawsock.Write(h.client, w.out)
+	w.p.count.toClient.Add(uint64(max(n, 0)))
+	if errno != 0 || rawsock.ShutdownWrite(h.client) != 0 {
+		h.finish()
+		return
+	}
+	// Closing a socket that holds unread bytes resets it, and the reset would
+	// destroy the answer on its way. So the client has a moment to close first.
+	h.stage = atLinger
+	w.loop.SetDeadline(h.ref, lingerTime)
+	h.linger()
+}
+
+// linger reads what the client still sends, to no purpose, until it closes.
+func (h *handshake) linger() {
+	for range 16 {
+		n, errno := rawsock.Read(h.client, h.w.loop.Buffer())
+		if errno == unix.EAGAIN {
+			return
+		}
+		if n <= 0 {
+			break
+		}
+	}
+	h.finish()
+}
+
+// close ends the connection without an answer.
+func (h *handshake) close(why reason, by Party, err error) {
+	h.ended = ending{why: why, by: by, err: err}
+	h.finish()
+}
+
+// finish closes both sockets, reports, and gives the handshake back.
+func (h *handshake) finish() {
+	w := h.w
+	if h.stage == atLinger && (h.ended.why == refusedFull || h.ended.why == refusedFullAddress) {
+		w.refusing--
+	}
+	h.ended.peer, h.ended.step, h.ended.opened = h.peer, h.step, h.opened
+	w.loop.Remove(h.ref)
+	e := h.ended
+	h.free()
+	w.p.ended(&e)
+}
+
+// place is the loop that an exchange's client is watched by.
+type place struct {
+	w   *worker
+	ref splice.Ref
+}
+
+// toExchange hands the client to a goroutine, with the bytes that were read of it.
+// The loop goes on watching the socket for one thing: that the client leaves.
+func (h *handshake) toExchange(data []byte) {
+	x := h.newExchange(data)
+	h.free()
+	x.p.start(x, x.serve)
+}
+
+// toRefusedExchange hands over a handshake that the upstream answered with something
+// else than 101: the answer is relayed whole, and both sides close.
+func (h *handshake) toRefusedExchange(answer []byte) {
+	off := h.off
+	up := h.w.loop.Release(h.ref, splice.Upstream)
+	h.up = -1
+	x := h.newExchange(nil)
+	h.free()
+	x.setUpstream(newSock(up))
+	x.ans.add(answer)
+	x.p.start(x, func() { x.serveRefused(off) })
+}
+
+func (h *handshake) newExchange(data []byte) *exchange {
+	w := h.w
+	x := &exchange{p: w.p, peer: h.peer, opened: h.opened, step: h.step, place: place{w, h.ref}}
+	x.in.add(data)
+	w.loop.SetDeadline(h.ref, 0)
+	w.loop.Replace(h.ref, x)
+	// From here on the client's descriptor belongs to x. It stays in the epoll set,
+	// for its FIN, until x closes it.
+	x.client = newSock(h.client)
+	w.loop.Rewatch(h.ref, splice.Client, splice.FIN)
+	w.loop.Forget(h.ref, splice.Client)
+	return x
+}
+
+// Ready tells that the client has closed. See splice.Handler.
+func (x *exchange) Ready(_ splice.Side, ev splice.Events) {
+	if ev&(splice.FIN|splice.Gone|splice.Broken) != 0 {
+		x.clientGone()
+	}
+}
+
+// Expire is never called. See splice.Handler.
+func (x *exchange) Expire() {}
+
+// Drop is called when the loop closes. See splice.Handler.
+func (x *exchange) Drop() { x.halt() }
+
+// leave ends the loop's watch; the descriptor is closed already.
+func (x *exchange) leave() {
+	l, ref := x.place.w.loop, x.place.ref
+	l.Post(func() {
+		if l.Guest(ref) != nil {
+			l.Remove(ref)
+		}
+	})
+}
+
+// upgrade hands the client back to its loop, where handshakes are made, with all
+// that was read of it. Its plain requests' upstream connection is closed: a
+// handshake begins on a fresh one.
+func (x *exchange) upgrade(verdict, int) {
+	x.dropUpstream()
+	w, ref := x.place.w, x.place.ref
+	fd, err := x.client.(*fdSock).release(func(fd int) { w.loop.Unwatch(fd) })
+	if err != nil {
+		x.endAs(refusedDescriptors, ByProxy, err)
+		return
+	}
+	x.passedOn = true
+	peer, opened, step := x.peer, x.opened, x.step
+	data := append([]byte(nil), x.in.bytes()...)
+	ok := w.loop.Post(func() { w.resume(ref, fd, peer, opened, step, data) })
+	if !ok {
+		rawsock.Close(fd)
+		w.p.ended(&ending{why: endStopped, by: ByProxy, peer: peer, opened: opened, step: step})
+	}
+}
+
+// resume makes a handshake of a connection that comes back from its exchange. data
+// begins with the upgrade's complete head.
+func (w *worker) resume(ref splice.Ref, fd int, peer netip.AddrPort, opened time.Time, step Step, data []byte) {
+	if w.loop.Guest(ref) == nil { // the loop is closing
+		rawsock.Close(fd)
+		w.p.ended(&ending{why: endStopped, by: ByProxy, peer: peer, opened: opened, step: step})
+		return
+	}
+	h := w.newHandshake()
+	h.ref, h.client, h.peer, h.opened, h.step, h.unread = ref, fd, peer, opened, step, true
+	w.loop.Replace(ref, h)
+	if err := w.loop.Watch(ref, splice.Client, fd, splice.In|splice.FIN|splice.Urgent); err != nil {
+		h.close(refusedDescriptors, ByProxy, err)
+		return
+	}
+	n, err := httphead.End(data, 0, w.p.set.limits)
+	if err != nil || n == 0 {
+		h.close(endGone, ByClient, err) // cannot be: the exchange has seen it whole
+		return
+	}
+	h.request(data, n)
+}

@@ -1,0 +1,373 @@
+//go:build linux && !portable
+
+package proxy
+
+import (
+	"context"
+	"log/slog"
+	"net/netip"
+	"time"
+
+	"github.com/valyala/bytebufferpool"
+	"github.com/wssplice/wssplice/httphead"
+	"github.com/wssplice/wssplice/splice"
+	"github.com/wssplice/wssplice/splice/rawsock"
+	"golang.org/x/sys/unix"
+)
+
+// handshake is a client connection on a loop, from accept to tunnel: a guest of the
+// loop, driven by events, without a goroutine. It ends as a tunnel, as an exchange
+// (a plain request, or a refused upgrade), or closed.
+type handshake struct {
+	w      *worker
+	ref    splice.Ref
+	peer   netip.AddrPort
+	client int // descriptors; the loop owns them
+	up     int // -1 while there is none
+	stage  stage
+	step   Step
+	opened time.Time
+
+	in     *bytebufferpool.ByteBuffer // from the client: part of a head, later what came early behind it
+	seen   int                        // of in, looked at for the end of the head
+	unread bool                       // the client may hold bytes for which no event will come
+	out    *bytebufferpool.ByteBuffer // to the upstream: what is left of the rewritten head; later part of the answer
+	off    int                        // of out: sent; later where the final answer's head begins
+	accept [28]byte                   // the Sec-WebSocket-Accept that must come back
+
+	asked   time.Time // when the head was complete
+	dialled time.Time // when the dial began
+	dial    attempts
+
+	ended ending
+}
+
+// stage is what a handshake waits for.
+type stage uint8
+
+const (
+	atHead    stage = iota
+	atResolve       // the upstream's addresses
+	atPause         // the next round of a dial
+	atConnect       // an address to connect
+	atAsk           // room for the rest of the head
+	atAnswer        // the 101
+	atLinger        // the client to close, after a refusal
+)
+
+// accepted begins the journey of a connection.
+func (w *worker) accepted(fd int, peer netip.AddrPort) {
+	p := w.p
+	p.count.accepted.Add(1)
+	p.count.now[StepHead].Add(1)
+	why, ok := p.seats.enter(peer.Addr())
+	h := w.newHandshake()
+	h.client, h.peer, h.opened = fd, peer, time.Now()
+	h.ref = w.loop.Add(h)
+	if err := w.loop.Watch(h.ref, splice.Client, fd, splice.In|splice.FIN|splice.Urgent); err != nil {
+		h.close(refusedDescriptors, ByProxy, err)
+		return
+	}
+	if !ok {
+		if w.refusing >= refusingMost {
+			p.count.refused[why].Add(1)
+			h.close(why, ByProxy, nil)
+			return
+		}
+		w.refusing++
+		h.refuse(why, "")
+		return
+	}
+	w.loop.SetDeadline(h.ref, timeLimit(p.set.HeadTimeout))
+	h.readHead(0)
+}
+
+// refusingMost bounds the connections over the limit that are kept for as long as
+// it takes to tell them so; beyond it they are closed without a word.
+const refusingMost = 64
+
+func (w *worker) newHandshake() *handshake {
+	if n := len(w.spare); n > 0 {
+		h := w.spare[n-1]
+		w.spare = w.spare[:n-1]
+		return h
+	}
+	return &handshake{w: w, up: -1}
+}
+
+// spareMost bounds what a burst of handshakes leaves behind.
+const spareMost = 64
+
+// free gives the handshake back; the loop does not know it any more.
+func (h *handshake) free() {
+	putBuffer(&h.in)
+	putBuffer(&h.out)
+	w := h.w
+	*h = handshake{w: w, up: -1}
+	if len(w.spare) < spareMost {
+		w.spare = append(w.spare, h)
+	}
+}
+
+func putBuffer(b **bytebufferpool.ByteBuffer) {
+	if *b != nil {
+		bytebufferpool.Put(*b)
+		*b = nil
+	}
+}
+
+// keep appends p to *b.
+func keep(b **bytebufferpool.ByteBuffer, p []byte) {
+	if len(p) == 0 {
+		return
+	}
+	if *b == nil {
+		*b = bytebufferpool.Get()
+	}
+	(*b).Write(p)
+}
+
+// Ready goes on where the handshake waits. See splice.Handler.
+func (h *handshake) Ready(side splice.Side, ev splice.Events) {
+	const end = splice.FIN | splice.Gone | splice.Broken
+	switch {
+	case side == splice.Upstream && h.up < 0:
+		// Of an attempt that was given up in the same turn.
+	case side == splice.Upstream && h.stage == atConnect:
+		h.connected()
+	case side == splice.Upstream && h.stage == atAsk:
+		h.sendHead()
+	case side == splice.Upstream && h.stage == atAnswer && ev&^splice.Out != 0:
+		h.readAnswer(ev)
+	case side == splice.Upstream:
+	case h.stage == atHead:
+		h.readHead(ev)
+	case h.stage == atLinger:
+		h.linger()
+	case ev&end != 0:
+		// The client has gone, so nobody is there for whom to go on.
+		h.close(endGone, ByClient, nil)
+	case ev&(splice.In|splice.Urgent) != 0:
+		h.unread = true
+	}
+}
+
+// Expire ends a wait that took too long. See splice.Handler.
+func (h *handshake) Expire() {
+	switch h.stage {
+	case atHead:
+		if h.in == nil {
+			h.close(endIdle, ByProxy, nil) // not a byte: nothing to answer to
+			return
+		}
+		h.refuse(refusedHeadSlow, "")
+	case atResolve:
+		h.dial.failed(refusedResolve, errResolveSlow)
+		h.dialFailed()
+	case atPause:
+		h.dialRound()
+	case atConnect:
+		h.dial.failed(refusedDialSlow, unix.ETIMEDOUT)
+		h.dropUpstream()
+		h.connectNext()
+	case atAsk, atAnswer:
+		h.refuse(refusedAnswerSlow, "")
+	case atLinger:
+		h.finish()
+	}
+}
+
+// Drop is called when the loop closes. See splice.Handler.
+func (h *handshake) Drop() {
+	if h.stage != atLinger {
+		h.ended = ending{why: endStopped, by: ByProxy}
+	}
+	h.finish()
+}
+
+// readHead reads until the head is complete. The head is almost always there with
+// the first read and is parsed where it lies, in the loop's buffer.
+func (h *handshake) readHead(ev splice.Events) {
+	w := h.w
+	limits := w.p.set.limits
+	for {
+		buf := w.loop.Buffer()
+		had := 0
+		if h.in != nil {
+			had = len(h.in.B)
+			h.in.B = grow(h.in.B, limits.Bytes+1)
+			buf = h.in.B[:cap(h.in.B)]
+		}
+		n, errno := rawsock.Read(h.client, buf[had:])
+		switch {
+		case errno == unix.EAGAIN:
+			return
+		case n <= 0 && had == 0 && errno == 0:
+			h.close(endDone, ByClient, nil)
+			return
+		case n <= 0:
+			h.close(endGone, ByClient, nil)
+			return
+		}
+		w.p.count.fromClient.Add(uint64(n))
+		data := buf[:had+n]
+		h.unread = n == len(buf)-had || ev != 0 && ev != splice.In
+		end, err := httphead.End(data, h.seen, limits)
+		if err != nil {
+			h.refuse(headReason(err, refusedHead))
+			return
+		}
+		if end > 0 {
+			h.request(data, end)
+			return
+		}
+		h.seen = len(data)
+		if h.in != nil {
+			h.in.B = data
+		} else {
+			keep(&h.in, data)
+		}
+		if !h.unread {
+			return
+		}
+	}
+}
+
+// grow returns b with room for size bytes in all.
+func grow(b []byte, size int) []byte {
+	if cap(b) >= size {
+		return b
+	}
+	return append(make([]byte, 0, size), b...)
+}
+
+// request decides what becomes of a complete head, the first n bytes of data.
+func (h *handshake) request(data []byte, n int) {
+	w := h.w
+	v := w.p.judge(&w.req, data[:n])
+	switch {
+	case v.refused:
+		h.refuse(v.why, v.detail)
+		return
+	case !v.upgrade:
+		h.toExchange(data)
+		return
+	}
+	h.asked = time.Now()
+	w.out = w.req.AppendUpgrade(w.out[:0], v.cred)
+	httphead.AcceptKey(&h.accept, w.req.Key())
+	if w.p.log.Enabled(context.Background(), slog.LevelDebug) {
+		w.p.log.Debug("upgrade", "client", peerName(h.peer), "path", string(w.req.Path))
+	}
+	// What the client sent behind its head stays here until the 101 was verified.
+	early := data[n:]
+	if h.in != nil {
+		h.in.B = append(h.in.B[:0], early...)
+		if len(early) == 0 {
+			putBuffer(&h.in)
+		}
+	} else {
+		keep(&h.in, early)
+	}
+	h.startDial()
+}
+
+// readAnswer reads until the answer's head is complete, and judges it.
+func (h *handshake) readAnswer(ev splice.Events) {
+	w := h.w
+	for {
+		buf := w.loop.Buffer()
+		had := 0
+		if h.out != nil {
+			had = len(h.out.B)
+			h.out.B = grow(h.out.B, 2*answerLimits.Bytes)
+			buf = h.out.B[:cap(h.out.B)]
+		}
+		n, errno := rawsock.Read(h.up, buf[had:])
+		switch {
+		case errno == unix.EAGAIN:
+			return
+		case n <= 0 && had == 0:
+			w.p.warnAnswer(refusedLost, errNoAnswer)
+			h.refuse(refusedLost, "")
+			return
+		case n <= 0:
+			w.p.warnAnswer(refusedAnswer, errCutHead)
+			h.refuse(refusedAnswer, "it ends within its head")
+			return
+		}
+		w.p.count.fromUpstream.Add(uint64(n))
+		data := buf[:had+n]
+		more := n == len(buf)-had || ev&^(splice.In|splice.Out) != 0
+		done, err := h.answer(data, more)
+		if err != nil {
+			w.p.warnAnswer(refusedAnswer, err)
+			h.refuse(refusedAnswer, err.Error())
+			return
+		}
+		if done {
+			return
+		}
+		if h.out != nil {
+			h.out.B = data
+		} else {
+			keep(&h.out, data)
+		}
+		if !more {
+			return
+		}
+	}
+}
+
+// answer looks for the final answer's head in data, past interim ones (which go to
+// the client together with it), and acts on it. done is false if there is more to come.
+func (h *handshake) answer(data []byte, more bool) (done bool, err error) {
+	w := h.w
+	for {
+		n, err := httphead.End(data[h.off:], 0, answerLimits)
+		if err != nil {
+			return false, err
+		}
+		if n == 0 {
+			return false, nil
+		}
+		if err := w.res.Parse(data[h.off:h.off+n], answerLimits); err != nil {
+			return false, err
+		}
+		switch status := w.res.Status; {
+		case status == 101:
+			if err := w.res.CheckAccepted(&h.accept); err != nil {
+				w.p.warnAnswer(refusedAccept, err)
+				h.refuse(refusedAccept, err.Error())
+				return true, nil
+			}
+			h.toTunnel(data, more)
+			return true, nil
+		case status >= 200:
+			w.p.count.refused[refusedByUpstream].Add(1)
+			h.toRefusedExchange(data)
+			return true, nil
+		}
+		if h.off += n; h.off > answerLimits.Bytes {
+			return false, errManyInterim
+		}
+	}
+}
+
+// toTunnel ends the handshake: both sides have agreed.
+func (h *handshake) toTunnel(answer []byte, more bool) {
+	w, p := h.w, h.w.p
+	p.count.handshake.observe(time.Since(h.asked))
+	p.count.upgrades.Add(1)
+	p.count.move(&h.step, StepTunnel)
+	hand := splice.Handover{Peer: h.peer, Unread: [2]bool{h.unread, more}}
+	hand.Early[splice.Upstream] = answer
+	if h.in != nil {
+		hand.Early[splice.Client] = h.in.B
+	}
+	if p.log.Enabled(context.Background(), slog.LevelDebug) {
+		p.log.Debug("tunnel opened", "client", peerName(h.peer), "upstream", p.set.up.name)
+	}
+	w.loop.Tunnel(h.ref, hand)
+	h.free()
+}

@@ -1,0 +1,336 @@
+//go:build linux && !portable
+
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/wssplice/wssplice/httphead"
+	"github.com/wssplice/wssplice/splice"
+	"github.com/wssplice/wssplice/splice/rawsock"
+	"golang.org/x/sys/unix"
+)
+
+// front is where connections come in: listeners and loops.
+type front struct {
+	addrs   []net.Addr
+	workers []*worker
+	pipes   *splice.Pipes
+	unlink  []string // unix sockets to remove at the end
+}
+
+func (f *front) loopCount() int                  { return len(f.workers) }
+func (f *front) loopStats(i int) splice.Stats    { return f.workers[i].loop.Stats() }
+func (f *front) pipeCounts() (inUse, idle int64) { return f.pipes.Counts() }
+
+// worker is what belongs to one loop. All of it is used on the loop's goroutine only.
+type worker struct {
+	p         *Proxy
+	loop      *splice.Loop
+	listeners []*listener
+	req       httphead.Request
+	res       httphead.Response
+	out       []byte       // a head being rewritten
+	spare     []*handshake // for the next ones
+	refusing  int          // connections over the limit that are being told so
+}
+
+// listener is the guest that accepts.
+type listener struct {
+	w      *worker
+	fd     int
+	ref    splice.Ref // 0: it does not accept
+	paused bool       // fd is out of the loop's hands
+}
+
+// open makes the loops and their listeners.
+func (p *Proxy) open() (err error) {
+	f := &p.front
+	f.pipes = splice.NewPipes()
+	for range p.set.Loops {
+		l, err := splice.NewLoop(splice.Options{
+			IdleTimeout: timeLimit(p.set.TunnelIdleTimeout), HalfCloseTimeout: p.set.HalfCloseTimeout,
+			Pipes: f.pipes, Ended: p.tunnelEnded,
+		})
+		if err != nil {
+			p.abandon()
+			return err
+		}
+		f.workers = append(f.workers, &worker{p: p, loop: l})
+	}
+	for _, addr := range p.set.Listen {
+		if err := p.listen(addr); err != nil {
+			p.abandon()
+			return fmt.Errorf("listen on %s: %w", addr, err)
+		}
+	}
+	return nil
+}
+
+// abandon closes what open made before it failed: the loops run once, to end at once.
+func (p *Proxy) abandon() {
+	for _, w := range p.front.workers {
+		for _, ln := range w.listeners {
+			rawsock.Close(ln.fd)
+		}
+		w.loop.Close()
+		w.loop.Run()
+	}
+	p.removeSockets()
+}
+
+func (p *Proxy) removeSockets() {
+	for _, path := range p.front.unlink {
+		os.Remove(path)
+	}
+}
+
+// listen binds addr once for each loop: the kernel spreads connections over
+// listeners that share a port (SO_REUSEPORT), so a connection is born on the loop
+// that it stays on. Unix sockets cannot do that; there the loops share one.
+func (p *Proxy) listen(addr string) error {
+	network, address := "tcp", addr
+	path, isUnix := strings.CutPrefix(addr, "unix:")
+	if isUnix {
+		network, address = "unix", path
+		if err := removeStale(path); err != nil {
+			return err
+		}
+	}
+	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { p.setListenerOptions(int(fd), isUnix) })
+	}}
+	lc.SetMultipathTCP(false)
+	for i, w := range p.front.workers {
+		var fd int
+		if i > 0 && isUnix {
+			var err error
+			if fd, err = unix.FcntlInt(uintptr(p.front.workers[0].lastListener().fd), unix.F_DUPFD_CLOEXEC, 0); err != nil {
+				return err
+			}
+		} else {
+			ln, err := lc.Listen(context.Background(), network, address)
+			if err != nil {
+				return err
+			}
+			if i == 0 {
+				p.front.addrs = append(p.front.addrs, ln.Addr())
+				address = ln.Addr().String() // port 0 is one port for all loops
+			}
+			if fd, err = takeListener(ln); err != nil {
+				return err
+			}
+			// Again, for the backlog: package net asks for the system's most.
+			if err := unix.Listen(fd, max(p.set.Backlog, 1)); err != nil {
+				rawsock.Close(fd)
+				return err
+			}
+		}
+		w.listeners = append(w.listeners, &listener{w: w, fd: fd})
+	}
+	if isUnix && !strings.HasPrefix(path, "@") {
+		p.front.unlink = append(p.front.unlink, path)
+	}
+	return nil
+}
+
+func (w *worker) lastListener() *listener { return w.listeners[len(w.listeners)-1] }
+
+// setListenerOptions sets what every accepted socket inherits, so that nothing has
+// to be set on it. SO_OOBINLINE: an urgent byte stays in its place in the stream.
+func (p *Proxy) setListenerOptions(fd int, isUnix bool) {
+	if isUnix {
+		return
+	}
+	if p.set.Loops > 1 {
+		rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+	}
+	rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
+	p.setTCPOptions(fd)
+}
+
+// takeListener takes the descriptor out of package net, which would wait for it in
+// a goroutine.
+func takeListener(ln net.Listener) (fd int, err error) {
+	defer ln.Close()
+	var c syscall.RawConn
+	switch ln := ln.(type) {
+	case *net.TCPListener:
+		c, err = ln.SyscallConn()
+	case *net.UnixListener:
+		ln.SetUnlinkOnClose(false)
+		c, err = ln.SyscallConn()
+	}
+	if err != nil {
+		return -1, err
+	}
+	cerr := c.Control(func(old uintptr) { fd, err = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0) })
+	return fd, errors.Join(cerr, err)
+}
+
+// removeStale removes a unix socket that nobody listens on any more.
+func removeStale(path string) error {
+	if strings.HasPrefix(path, "@") {
+		return nil
+	}
+	st, err := os.Lstat(path)
+	if err != nil || st.Mode()&os.ModeSocket == 0 {
+		return nil // not there, or bind says what is wrong with it
+	}
+	c, err := net.Dial("unix", path)
+	if err == nil {
+		c.Close()
+		return errors.New("another program listens there")
+	}
+	if !errors.Is(err, unix.ECONNREFUSED) {
+		return nil
+	}
+	return os.Remove(path)
+}
+
+// Serve runs the event loops until Drain or Close has ended every connection.
+// It returns nil then, and an error if a loop had to stop.
+func (p *Proxy) Serve() error {
+	if !p.serving.CompareAndSwap(false, true) {
+		return nil // closed before it began
+	}
+	errs := make(chan error, len(p.front.workers))
+	for _, w := range p.front.workers {
+		for _, ln := range w.listeners {
+			w.loop.Post(ln.start)
+		}
+		go func() { errs <- w.run() }()
+	}
+	var err error
+	for range p.front.workers {
+		if e := <-errs; e != nil && err == nil {
+			err = e
+			p.Close()
+		}
+	}
+	p.running.Wait()
+	p.front.pipes.Close()
+	p.removeSockets()
+	return err
+}
+
+func (w *worker) run() error {
+	if err := w.loop.Run(); err != nil {
+		return fmt.Errorf("run loop: %w", err)
+	}
+	return nil
+}
+
+// stopAccepting takes the connections that the kernel has accepted already, and
+// closes the listeners.
+func (p *Proxy) stopAccepting() {
+	var done sync.WaitGroup
+	for _, w := range p.front.workers {
+		done.Add(1)
+		if !w.loop.Post(func() { w.stopAccepting(); done.Done() }) {
+			done.Done()
+		}
+	}
+	done.Wait()
+}
+
+func (w *worker) stopAccepting() {
+	for _, ln := range w.listeners {
+		if ln.ref != 0 {
+			ln.accept(1 << 20)
+			w.loop.Remove(ln.ref)
+			ln.Drop()
+		}
+	}
+	w.loop.EachGuest(func(g splice.Handler) {
+		// Who has not begun to speak may be on the point of it.
+		if h, ok := g.(*handshake); ok && h.stage == atHead && h.in == nil {
+			w.loop.SetDeadline(h.ref, drainIdle)
+		}
+	})
+}
+
+// drainIdle is how long a connection without a byte is kept when draining begins.
+const drainIdle = time.Second
+
+func (p *Proxy) closeFront() {
+	if p.serving.CompareAndSwap(false, true) {
+		p.abandon() // Serve never ran: nothing else will close them
+		return
+	}
+	for _, w := range p.front.workers {
+		w.loop.Close()
+	}
+}
+
+func (ln *listener) start() {
+	ln.ref = ln.w.loop.Add(ln)
+	if err := ln.watch(); err != nil {
+		ln.w.p.log.Error("listener cannot be watched", slog.Any("err", err))
+	}
+}
+
+// acceptMost is how many connections are accepted before others get their turn.
+const acceptMost = 64
+
+// Ready accepts. See splice.Handler.
+func (ln *listener) Ready(splice.Side, splice.Events) { ln.accept(acceptMost) }
+
+// acceptPause is how long a listener rests when there is no descriptor for what
+// it should accept: the listener stays readable, and asking again at once would spin.
+const acceptPause = 200 * time.Millisecond
+
+func (ln *listener) accept(most int) {
+	for range most {
+		fd, peer, errno := rawsock.Accept(ln.fd)
+		switch errno {
+		case 0:
+			ln.w.accepted(fd, peer)
+		case unix.EAGAIN:
+			return
+		case unix.EMFILE, unix.ENFILE, unix.ENOBUFS, unix.ENOMEM:
+			ln.w.p.warner.warn("connections cannot be accepted: raise the descriptor limit or lower max-connections", slog.Any("err", errno))
+			ln.pause()
+			return
+		default:
+			// The connection died in the queue, or its network did (accept(2) lists
+			// a dozen such errors): the next one may be fine.
+		}
+	}
+}
+
+func (ln *listener) pause() {
+	ln.w.loop.Release(ln.ref, splice.Client)
+	ln.w.loop.SetDeadline(ln.ref, acceptPause)
+	ln.paused = true
+}
+
+// Expire ends the pause. See splice.Handler.
+func (ln *listener) Expire() {
+	ln.paused = false
+	if err := ln.watch(); err != nil {
+		ln.pause()
+	}
+}
+
+func (ln *listener) watch() error {
+	return ln.w.loop.Watch(ln.ref, splice.Client, ln.fd, splice.In|splice.Level|splice.Share)
+}
+
+// Drop is called when the loop closes. See splice.Handler.
+func (ln *listener) Drop() {
+	if ln.paused {
+		rawsock.Close(ln.fd)
+		ln.paused = false
+	}
+	ln.ref = 0
+}

@@ -1,0 +1,158 @@
+//go:build linux && !portable
+
+package proxy
+
+import (
+	"errors"
+	"net/netip"
+	"os"
+	"syscall"
+	"time"
+
+	"github.com/wssplice/wssplice/splice/rawsock"
+	"golang.org/x/sys/unix"
+)
+
+// fdSock is a sock over a non-blocking descriptor of our own, in Go's poller.
+// It is an os.File, not a net.Conn: that would duplicate the descriptor.
+type fdSock struct {
+	*os.File
+	raw syscall.RawConn
+}
+
+// newSock takes fd over.
+func newSock(fd int) *fdSock {
+	f := os.NewFile(uintptr(fd), "socket")
+	raw, _ := f.SyscallConn()
+	return &fdSock{f, raw}
+}
+
+func (s *fdSock) CloseWrite() error {
+	return s.raw.Control(func(fd uintptr) { rawsock.ShutdownWrite(int(fd)) })
+}
+
+func (s *fdSock) Reset() {
+	s.raw.Control(func(fd uintptr) {
+		unix.SetsockoptLinger(int(fd), unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+	})
+	s.Close()
+}
+
+func (s *fdSock) Quiet() bool {
+	quiet := false
+	s.raw.Control(func(fd uintptr) { quiet = rawsock.Quiet(int(fd)) })
+	return quiet
+}
+
+// release takes the descriptor back out of Go's poller and file. It has another
+// number afterwards, since an os.File cannot be closed without its descriptor;
+// leave is called with the old number before that is closed.
+func (s *fdSock) release(leave func(fd int)) (fd int, err error) {
+	fd = -1
+	cerr := s.raw.Control(func(old uintptr) {
+		leave(int(old))
+		fd, err = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
+	})
+	if cerr != nil {
+		err = cerr
+	}
+	s.Close()
+	return fd, err
+}
+
+type rawAddr = rawsock.Addr
+
+var zeroAddr netip.AddrPort
+
+var errLongPath = errors.New("the path is empty or too long for a unix socket (107 bytes at most)")
+
+func makeAddress(ap netip.AddrPort, path string) (address, error) {
+	if path == "" && ap.IsValid() {
+		return address{ap: ap, raw: rawsock.TCPAddr(ap, zoneID(ap.Addr().Zone()))}, nil
+	}
+	raw, ok := rawsock.UnixAddr(path)
+	if !ok {
+		return address{}, errLongPath
+	}
+	return address{path: path, raw: raw}, nil
+}
+
+// dialSock connects to a in blocking style.
+func (p *Proxy) dialSock(a *address, limit time.Duration) (sock, error) {
+	fd, errno := rawsock.Socket(&a.raw)
+	if errno != 0 {
+		return nil, errno
+	}
+	p.prepare(fd, a)
+	if errno = rawsock.Connect(fd, &a.raw); errno != 0 && errno != unix.EINPROGRESS {
+		rawsock.Close(fd)
+		return nil, errno
+	}
+	s := newSock(fd)
+	if errno == 0 {
+		return s, nil
+	}
+	s.SetWriteDeadline(deadline(limit))
+	err := s.raw.Write(func(fd uintptr) bool {
+		// Asked anew each time: the event may have come before the wait began.
+		if errno = rawsock.ConnectError(int(fd)); errno != 0 {
+			return true
+		}
+		_, err := unix.Getpeername(int(fd))
+		return err == nil
+	})
+	if err == nil && errno != 0 {
+		err = errno
+	}
+	if err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+// prepare sets on a socket to the upstream what sockets from the clients inherit
+// from their listener.
+func (p *Proxy) prepare(fd int, a *address) {
+	rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
+	if a.raw.TCP() {
+		p.setTCPOptions(fd)
+	}
+}
+
+// setTCPOptions: no Nagle, since a push must not wait for the acknowledgement of
+// the one before it; keepalive and user time-out, since a peer that vanished sends
+// no FIN, and a tunnel may be silent for a day.
+func (p *Proxy) setTCPOptions(fd int) {
+	rawsock.SetInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	if s := &p.set; s.KeepaliveIdle > 0 {
+		rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+		rawsock.SetInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(s.KeepaliveIdle/time.Second))
+		rawsock.SetInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPINTVL, int(max(s.KeepaliveInterval, time.Second)/time.Second))
+		rawsock.SetInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPCNT, max(s.KeepaliveCount, 1))
+	}
+	if t := p.set.UserTimeout; t > 0 {
+		rawsock.SetInt(fd, unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(t/time.Millisecond))
+	}
+}
+
+// dialReason says what a failed connect means.
+func dialReason(err error) reason {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, unix.ETIMEDOUT):
+		return refusedDialSlow
+	case errors.Is(err, unix.EADDRNOTAVAIL):
+		return refusedPorts
+	case errors.Is(err, unix.EMFILE), errors.Is(err, unix.ENFILE), errors.Is(err, unix.ENOBUFS), errors.Is(err, unix.ENOMEM):
+		return refusedDescriptors
+	}
+	return refusedDial
+}
+
+func descriptorLimit() int {
+	var r unix.Rlimit
+	if unix.Getrlimit(unix.RLIMIT_NOFILE, &r) != nil || r.Cur > 1<<30 {
+		return 0
+	}
+	return int(r.Cur)
+}

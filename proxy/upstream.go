@@ -1,0 +1,177 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// upstream is the mail server: its name and the addresses behind it.
+type upstream struct {
+	name string // as configured, for people
+	path string // of a unix socket, or empty
+	host string
+	port uint16
+
+	known atomic.Pointer[resolved]
+	mu    sync.Mutex
+	calls []func(error) // who waits for the resolving that is under way; nil: none is
+	busy  bool
+}
+
+type resolved struct {
+	addrs []address
+	at    time.Time
+}
+
+// address is one place to connect to.
+type address struct {
+	ap   netip.AddrPort
+	path string
+	raw  rawAddr
+}
+
+func (a *address) String() string {
+	if a.path != "" {
+		return "unix:" + a.path
+	}
+	return a.ap.String()
+}
+
+// resolveAfter is how old addresses may be before a dial has them looked up again,
+// without waiting. The resolver does not tell their TTL; this is below what name
+// services of containers and clusters use.
+const resolveAfter = 5 * time.Second
+
+// parseUpstream reads http://host:port or unix:/path.
+func parseUpstream(s string) (*upstream, error) {
+	const form = "write http://host:port or unix:/path"
+	if s == "" {
+		return nil, errors.New("upstream is missing: " + form)
+	}
+	u := &upstream{name: s}
+	if path, ok := strings.CutPrefix(s, "unix:"); ok {
+		u.path = path
+		a, err := makeAddress(netip.AddrPort{}, path)
+		if err != nil {
+			return nil, fmt.Errorf("upstream %q: %w", s, err)
+		}
+		u.known.Store(&resolved{addrs: []address{a}})
+		return u, nil
+	}
+	p, err := url.Parse(s)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("upstream %q is no URL: %s", s, form)
+	case p.Scheme == "https" || p.Scheme == "wss":
+		return nil, fmt.Errorf("upstream %q: TLS to the mail server is not supported, %s", s, form)
+	case p.Scheme != "http" && p.Scheme != "ws" || p.Hostname() == "":
+		return nil, fmt.Errorf("upstream %q: %s", s, form)
+	case p.Path != "" && p.Path != "/" || p.RawQuery != "" || p.Fragment != "" || p.User != nil:
+		return nil, fmt.Errorf("upstream %q holds more than host and port; paths pass as the client sent them: %s", s, form)
+	}
+	u.host, u.port = p.Hostname(), 80
+	if p.Port() != "" {
+		n, err := strconv.ParseUint(p.Port(), 10, 16)
+		if err != nil || n == 0 {
+			return nil, fmt.Errorf("upstream %q: the port must be 1 to 65535", s)
+		}
+		u.port = uint16(n)
+	}
+	if ip, err := netip.ParseAddr(u.host); err == nil {
+		a, err := makeAddress(netip.AddrPortFrom(ip, u.port), "")
+		if err != nil {
+			return nil, fmt.Errorf("upstream %q: %w", s, err)
+		}
+		u.known.Store(&resolved{addrs: []address{a}})
+		u.host = ""
+	}
+	return u, nil
+}
+
+// fixed says that the addresses never change: there is no name to look up.
+func (u *upstream) fixed() bool { return u.host == "" }
+
+// addresses are the ones known now, nil if none ever were. If they are old they
+// are looked up again in the background: no dial waits for that.
+func (u *upstream) addresses(now time.Time) []address {
+	k := u.known.Load()
+	if u.fixed() {
+		return k.addrs
+	}
+	if k == nil {
+		return nil
+	}
+	if now.Sub(k.at) > resolveAfter {
+		u.resolve(nil)
+	}
+	return k.addrs
+}
+
+// resolve looks the name up, or joins a look-up that is under way, and has done
+// called with its outcome, on another goroutine. done may be nil.
+func (u *upstream) resolve(done func(error)) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if done != nil {
+		u.calls = append(u.calls, done)
+	}
+	if !u.busy {
+		u.busy = true
+		go u.lookUp()
+	}
+}
+
+// refresh looks a name up again, in the background: none of its addresses answers.
+func (u *upstream) refresh() {
+	if !u.fixed() {
+		u.resolve(nil)
+	}
+}
+
+var errResolveSlow = errors.New("the name service did not answer in time")
+
+// lookUpTimeout bounds one look-up; who waits for it has a limit of its own.
+const lookUpTimeout = 5 * time.Second
+
+func (u *upstream) lookUp() {
+	err := u.lookUpNow()
+	u.mu.Lock()
+	calls := u.calls
+	u.calls, u.busy = nil, false
+	u.mu.Unlock()
+	for _, f := range calls {
+		f(err)
+	}
+}
+
+func (u *upstream) lookUpNow() error {
+	if u.fixed() {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookUpTimeout)
+	defer cancel()
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.host)
+	if err != nil {
+		return fmt.Errorf("resolve %s: %w", u.host, err)
+	}
+	var addrs []address
+	for _, ip := range ips {
+		if a, err := makeAddress(netip.AddrPortFrom(ip.Unmap(), u.port), ""); err == nil {
+			addrs = append(addrs, a)
+		}
+	}
+	if len(addrs) == 0 {
+		return fmt.Errorf("resolve %s: no address", u.host)
+	}
+	u.known.Store(&resolved{addrs, time.Now()})
+	return nil
+}

@@ -1,0 +1,210 @@
+package splice
+
+import (
+	"github.com/valyala/bytebufferpool"
+	"github.com/wssplice/wssplice/splice/rawsock"
+	"golang.org/x/sys/unix"
+)
+
+// turnBytes is what one flow may move before others get their turn. It bounds how
+// long a small message waits behind bulk: about 0.2 ms for each bulk flow.
+const turnBytes = 512 << 10
+
+// held is what a full socket left over: bytes in a pooled buffer, or in a pipe.
+type held struct {
+	buf  *bytebufferpool.ByteBuffer
+	off  int // bytes of buf that have gone
+	pipe *pipe
+	n    int // bytes in pipe
+}
+
+// move carries bytes of flow f until its source is dry, its destination is full,
+// or its turn is over; it reports true in the last case. A source's FIN is passed
+// on once everything before it has gone.
+func (l *Loop) move(ref Ref, e *entry, f int) (again bool) {
+	st := &e.flow[f]
+	if *st&(flowBlocked|flowShut) != 0 {
+		return false
+	}
+	if e.held[f] != 0 && !l.drain(ref, e, f) {
+		return false
+	}
+	for left := turnBytes; *st&(flowMore|flowBlocked|flowEOF|flowShut) == flowMore; {
+		if left <= 0 {
+			return true
+		}
+		n := l.copyOnce(ref, e, f)
+		left -= n
+		if n == len(l.buf) && left > 0 && *st&(flowBlocked|flowShut) == 0 {
+			left -= l.spliceSome(ref, e, f, left)
+		}
+	}
+	if *st&(flowEOF|flowBlocked|flowShut) == flowEOF {
+		*st |= flowShut
+		if e.broken&(1<<f) == 0 {
+			rawsock.ShutdownWrite(int(e.fd[1-f]))
+		}
+	}
+	return false
+}
+
+// copyOnce moves one bufferful. It is the only judge of a source's end: see spliceSome.
+func (l *Loop) copyOnce(ref Ref, e *entry, f int) int {
+	n, errno := rawsock.Read(int(e.fd[f]), l.buf)
+	switch {
+	case n > 0:
+		l.pass(ref, e, f, l.buf[:n])
+		if n < len(l.buf) && e.flow[f]&flowUntil == 0 {
+			e.flow[f] &^= flowMore
+		}
+	case errno == 0 || e.broken&(1<<f) != 0:
+		// A side whose error was already consumed by a write reads as 0.
+		l.noteFirst(e, f)
+		e.flow[f] |= flowEOF
+		e.flow[f] &^= flowMore
+	case errno == unix.EAGAIN:
+		e.flow[f] &^= flowMore | flowUntil
+	default:
+		l.breakSide(e, f, errno)
+		e.flow[f] |= flowEOF
+		e.flow[f] &^= flowMore
+	}
+	return n
+}
+
+// pass writes p, which came from side f, to the other side. What does not fit is
+// held back, and the flow is blocked.
+func (l *Loop) pass(ref Ref, e *entry, f int, p []byte) {
+	n, errno := rawsock.Write(int(e.fd[1-f]), p)
+	l.moved(e, f, n)
+	switch {
+	case n == len(p):
+	case errno == 0 || errno == unix.EAGAIN:
+		b := bytebufferpool.Get()
+		b.Set(p[n:])
+		l.hold(e, f, held{buf: b})
+		l.block(ref, e, f)
+	default:
+		l.breakSide(e, 1-f, errno)
+	}
+}
+
+// spliceSome moves up to max bytes through a borrowed pipe, and returns how many.
+//
+// The pipe is empty before each fill, so EAGAIN says that the source is dry; or that
+// an urgent byte comes next, which splice(2) never gets past, and which makes it
+// return 0 as at the end of the stream once a FIN is behind it. In both cases copyOnce
+// has to look: only read(2) tells the truth.
+func (l *Loop) spliceSome(ref Ref, e *entry, f, max int) (total int) {
+	p := l.opt.Pipes.get()
+	if p == nil {
+		return 0
+	}
+	src, dst := int(e.fd[f]), int(e.fd[1-f])
+	for total < max {
+		n, errno := rawsock.Splice(src, p.w, p.size)
+		if n <= 0 || errno != 0 {
+			break
+		}
+		for n > 0 {
+			m, errno := rawsock.Splice(p.r, dst, n)
+			if errno == unix.EAGAIN {
+				l.hold(e, f, held{pipe: p, n: n})
+				l.block(ref, e, f)
+				return total
+			}
+			if errno != 0 || m == 0 {
+				l.opt.Pipes.put(p, false)
+				l.breakSide(e, 1-f, errno)
+				return total
+			}
+			n -= m
+			total += m
+			l.count.SplicedBytes += uint64(m)
+			l.moved(e, f, m)
+		}
+	}
+	l.opt.Pipes.put(p, true)
+	return total
+}
+
+// drain writes what flow f holds back, and reports whether all of it went.
+func (l *Loop) drain(ref Ref, e *entry, f int) bool {
+	h := &l.held[e.held[f]-1]
+	dst := int(e.fd[1-f])
+	for {
+		var n int
+		errno := unix.Errno(0)
+		if h.pipe != nil {
+			if n, errno = rawsock.Splice(h.pipe.r, dst, h.n); errno == 0 {
+				h.n -= n
+				l.count.SplicedBytes += uint64(n)
+			}
+		} else if n, errno = rawsock.Write(dst, h.buf.B[h.off:]); errno == 0 {
+			h.off += n
+		}
+		switch {
+		case errno == unix.EAGAIN:
+			l.block(ref, e, f)
+			return false
+		case errno != 0:
+			l.breakSide(e, 1-f, errno)
+			return true
+		}
+		l.moved(e, f, n)
+		if h.pipe != nil && h.n == 0 || h.pipe == nil && h.off == len(h.buf.B) {
+			l.letGo(e, f)
+			return true
+		}
+	}
+}
+
+func (l *Loop) moved(e *entry, f, n int) {
+	if n <= 0 {
+		return
+	}
+	e.moved[f] += uint64(n)
+	e.last = l.ticks()
+	if f == int(Client) {
+		l.count.UpBytes += uint64(n)
+	} else {
+		l.count.DownBytes += uint64(n)
+	}
+}
+
+// block has the flow wait for room at its destination. EPOLLOUT joins the
+// registration the first time a tunnel needs it, and stays: it costs nothing until
+// the socket fills up again.
+func (l *Loop) block(ref Ref, e *entry, f int) {
+	e.flow[f] |= flowBlocked
+	if dst := Side(1 - f); e.armed&(1<<dst) == 0 {
+		l.register(unix.EPOLL_CTL_MOD, ref, e, dst, In|FIN|Urgent|Out)
+	}
+}
+
+func (l *Loop) hold(e *entry, f int, h held) {
+	if n := len(l.spare); n > 0 {
+		e.held[f] = l.spare[n-1]
+		l.spare = l.spare[:n-1]
+		l.held[e.held[f]-1] = h
+		return
+	}
+	l.held = append(l.held, h)
+	e.held[f] = int32(len(l.held))
+}
+
+// letGo gives back the buffer or pipe that flow f holds, if it does.
+func (l *Loop) letGo(e *entry, f int) {
+	if e.held[f] == 0 {
+		return
+	}
+	h := &l.held[e.held[f]-1]
+	if h.pipe != nil {
+		l.opt.Pipes.put(h.pipe, h.n == 0)
+	} else {
+		bytebufferpool.Put(h.buf)
+	}
+	*h = held{}
+	l.spare = append(l.spare, e.held[f])
+	e.held[f] = 0
+}

@@ -1,0 +1,252 @@
+package splice
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/wssplice/wssplice/splice/rawsock"
+	"golang.org/x/sys/unix"
+)
+
+// Options configure a Loop. The zero value works.
+type Options struct {
+	// IdleTimeout ends a tunnel on which no byte moved for so long. If zero, never.
+	IdleTimeout time.Duration
+	// HalfCloseTimeout ends a tunnel that is half-closed, or is being reset, and on
+	// which no byte moved for so long. If zero, 30s.
+	HalfCloseTimeout time.Duration
+	// Pipes is where pipes are borrowed. If nil, a pool of the loop's own.
+	Pipes *Pipes
+	// Ended is told of every tunnel that ended, on the loop's goroutine, after its
+	// descriptors were closed. It must not block.
+	Ended func(End)
+}
+
+const (
+	// bufferSize is the loop's buffer, and so the read that counts as a sign of bulk.
+	bufferSize = 64 << 10
+	// eventsMost is how many events one epoll_wait brings.
+	eventsMost = 256
+	// tick is the resolution of every time limit, and the unit of entry.last.
+	tick = 50 * time.Millisecond
+)
+
+// Loop is one goroutine over one epoll descriptor. See the package documentation.
+type Loop struct {
+	opt    Options
+	ep     int
+	file   *os.File // ep in Go's own poller: waiting costs no thread and no processor
+	raw    syscall.RawConn
+	wake   int // eventfd, registered edge-triggered, so it need not be read
+	start  time.Time
+	now    time.Duration // since start, taken once a turn
+	table  table
+	guests []guest
+	timed  int // guests with a deadline
+	held   []held
+	spare  []int32 // free indices of held
+	half   []Ref   // tunnels that HalfCloseTimeout applies to
+	again  []Ref   // tunnels whose turn's budget was spent before their bytes were
+	turn   []Ref   // the ones of this turn; again and turn swap
+	buf    []byte
+	events [eventsMost]unix.EpollEvent
+	ready  int // events of the last wait
+	poll   func(uintptr) bool
+
+	armed     time.Duration // the deadline that file has; 0: none
+	nextTick  time.Duration // when deadlines and half-closed tunnels are looked at; 0: not needed
+	nextSweep time.Duration // when idle tunnels are looked for; 0: not needed
+
+	count     Stats // the loop's own
+	published published
+
+	mu      sync.Mutex
+	posted  []func()
+	running []func() // the batch being run; posted and running swap
+	stopped bool     // under mu: nothing can be posted any more
+	stop    bool
+}
+
+// NewLoop makes a loop; Run starts it. It holds two descriptors.
+func NewLoop(opt Options) (*Loop, error) {
+	if opt.HalfCloseTimeout <= 0 {
+		opt.HalfCloseTimeout = 30 * time.Second
+	}
+	if opt.Pipes == nil {
+		opt.Pipes = NewPipes()
+	}
+	ep, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("create epoll descriptor: %w", err)
+	}
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		rawsock.Close(ep)
+		return nil, fmt.Errorf("create eventfd: %w", err)
+	}
+	l := &Loop{opt: opt, ep: ep, wake: wake, start: time.Now(), buf: make([]byte, bufferSize)}
+	ev := unix.EpollEvent{Events: unix.EPOLLIN | unix.EPOLLET, Fd: -1}
+	if errno := rawsock.EpollCtl(ep, unix.EPOLL_CTL_ADD, wake, &ev); errno != 0 {
+		err = fmt.Errorf("register eventfd: %w", errno)
+	} else if err = unix.SetNonblock(ep, true); err == nil {
+		// os.NewFile takes a non-blocking descriptor into Go's poller. An epoll
+		// descriptor is readable when an event waits in it, so the poller can wait for
+		// it as for any socket, and the goroutine parks instead of a thread.
+		l.file = os.NewFile(uintptr(ep), "epoll")
+		l.raw, err = l.file.SyscallConn()
+	}
+	if err != nil {
+		rawsock.Close(wake)
+		if l.file != nil {
+			l.file.Close()
+		} else {
+			rawsock.Close(ep)
+		}
+		return nil, fmt.Errorf("make loop: %w", err)
+	}
+	l.poll = l.pollOnce
+	return l, nil
+}
+
+// pollOnce fetches the events that wait. It is what RawConn.Read repeats until it
+// returns true, parking in between.
+func (l *Loop) pollOnce(uintptr) bool {
+	n, errno := rawsock.EpollWait(l.ep, l.events[:])
+	if errno != 0 {
+		n = 0
+	}
+	l.ready = n
+	return n > 0
+}
+
+// Run serves the loop's guests until Close. It returns an error only if waiting
+// fails, which nothing from the network can bring about.
+func (l *Loop) Run() error {
+	defer l.finish()
+	for !l.stop {
+		if len(l.again) > 0 {
+			l.pollOnce(0)
+		} else {
+			l.arm()
+			err := l.raw.Read(l.poll)
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				l.ready, l.armed = 0, 0
+				l.file.SetReadDeadline(time.Time{})
+			} else if err != nil {
+				return fmt.Errorf("wait for events: %w", err)
+			}
+			l.count.Wakeups++
+		}
+		l.now = time.Since(l.start)
+		for i := range l.ready {
+			l.dispatch(&l.events[i])
+		}
+		l.goOn()
+		l.runTimers()
+		l.publish()
+	}
+	return nil
+}
+
+// dispatch hands one event to its owner. Slot and side are in Fd, the generation in
+// Pad: an event that is older than the slot's present owner finds nobody.
+func (l *Loop) dispatch(ev *unix.EpollEvent) {
+	if ev.Fd < 0 {
+		l.runPosted()
+		return
+	}
+	ref, side := makeRef(ev.Fd>>1, uint32(ev.Pad)), Side(ev.Fd&1)
+	e := l.table.get(ref)
+	switch {
+	case e == nil:
+		l.count.StaleEvents++
+	case e.kind == kindTunnel:
+		l.tunnelReady(ref, e, side, Events(ev.Events))
+	default:
+		l.guests[e.guest].handler.Ready(side, Events(ev.Events))
+	}
+}
+
+// goOn gives every tunnel that ran out of budget its next turn.
+func (l *Loop) goOn() {
+	l.turn, l.again = l.again, l.turn[:0]
+	for _, ref := range l.turn {
+		if e := l.table.get(ref); e != nil && e.kind == kindTunnel {
+			e.queued = false
+			l.advance(ref, e)
+		}
+	}
+}
+
+// Post has f run on the loop's goroutine; it may be called from anywhere. It says
+// false, and f will never run, if the loop has stopped.
+func (l *Loop) Post(f func()) bool {
+	l.mu.Lock()
+	if l.stopped {
+		l.mu.Unlock()
+		return false
+	}
+	l.posted = append(l.posted, f)
+	first := len(l.posted) == 1
+	if first {
+		// Under the lock, so that finish cannot have closed the descriptor.
+		one := [8]byte{7: 1}
+		unix.Write(l.wake, one[:])
+	}
+	l.mu.Unlock()
+	return true
+}
+
+func (l *Loop) runPosted() {
+	l.mu.Lock()
+	l.posted, l.running = l.running[:0], l.posted
+	l.mu.Unlock()
+	for i, f := range l.running {
+		l.running[i] = nil
+		f()
+	}
+}
+
+// Close ends the loop: every guest is dropped, every tunnel closed. Run returns
+// once that is done. It may be called from anywhere, more than once.
+func (l *Loop) Close() { l.Post(func() { l.stop = true }) }
+
+// Now is the loop's coarse clock: when this turn began.
+func (l *Loop) Now() time.Time { return l.start.Add(l.now) }
+
+// Buffer is the loop's buffer, for guests to read into. What is in it is lost when
+// the guest's method returns.
+func (l *Loop) Buffer() []byte { return l.buf }
+
+func (l *Loop) finish() {
+	l.EndTunnels()
+	for len(l.guests) > 0 {
+		ref := l.guests[len(l.guests)-1].ref
+		l.guests[len(l.guests)-1].handler.Drop()
+		if l.table.get(ref) != nil {
+			l.Remove(ref)
+		}
+	}
+	l.mu.Lock()
+	l.stopped = true
+	left := l.posted
+	l.posted = nil
+	l.mu.Unlock()
+	// What was posted before the end still runs: somebody may be waiting for it.
+	for _, f := range left {
+		f()
+	}
+	rawsock.Close(l.wake)
+	l.file.Close()
+	l.publish()
+}
+
+func (l *Loop) publish() { l.published.store(&l.count) }
+
+// Stats is a snapshot of the loop's counters as of its last turn. It may be called
+// from anywhere, also after the loop has ended.
+func (l *Loop) Stats() Stats { return l.published.load() }
