@@ -1,0 +1,114 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"net/rpc"
+	"os"
+	"os/exec"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+)
+
+// Serve runs one end in this process and takes orders on in and out until in
+// ends. args are those that Spawn put behind the agent's name.
+func Serve(args []string, in io.Reader, out io.Writer) error {
+	if len(args) != 3 {
+		return errors.New("usage: agent client|direct|upstream ADDRESS LOOPS")
+	}
+	addr, err := netip.ParseAddrPort(args[1])
+	if err != nil {
+		return fmt.Errorf("read address: %w", err)
+	}
+	loops, err := strconv.Atoi(args[2])
+	if err != nil {
+		return fmt.Errorf("read number of loops: %w", err)
+	}
+	runtime.GOMAXPROCS(ProcsFor(loops))
+	// A collection would show as latency; what a run allocates fits in memory.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(2 << 30)
+
+	var end any
+	if args[0] == "upstream" {
+		end, err = NewUpstream(addr, loops)
+	} else {
+		end, err = NewClient(Target{Addr: addr, Direct: args[0] == "direct"}, loops)
+	}
+	if err != nil {
+		return err
+	}
+	server := rpc.NewServer()
+	if err := server.RegisterName("End", end); err != nil {
+		return fmt.Errorf("register methods: %w", err)
+	}
+	server.ServeConn(pipe{in, out})
+	return nil
+}
+
+// pipe makes one connection of a process's two pipes.
+type pipe struct {
+	io.Reader
+	io.Writer
+}
+
+func (pipe) Close() error { return nil }
+
+// Agent is a process that runs one end.
+type Agent struct {
+	cmd *exec.Cmd
+	rpc *rpc.Client
+}
+
+// Spawn starts this program again as an agent: kind is client, direct (a client
+// without a proxy before it) or upstream.
+func Spawn(kind string, addr netip.AddrPort, loops int) (*Agent, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, fmt.Errorf("find own program: %w", err)
+	}
+	cmd := exec.Command(self, "agent", kind, addr.String(), strconv.Itoa(loops))
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("make pipe: %w", err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, fmt.Errorf("make pipe: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", kind, err)
+	}
+	return &Agent{cmd: cmd, rpc: rpc.NewClient(pipe{out, in})}, nil
+}
+
+// Call calls a method of the agent's Client or Upstream.
+func (a *Agent) Call(method string, args, reply any) error {
+	if reply == nil {
+		reply = &struct{}{}
+	}
+	if err := a.rpc.Call("End."+method, args, reply); err != nil {
+		return fmt.Errorf("%s: %w", method, err)
+	}
+	return nil
+}
+
+// Mark fetches the tally.
+func (a *Agent) Mark() (Tally, error) {
+	var t Tally
+	err := a.Call("Mark", struct{}{}, &t)
+	return t, err
+}
+
+// PID is the agent's process.
+func (a *Agent) PID() int { return a.cmd.Process.Pid }
+
+// Stop ends the process.
+func (a *Agent) Stop() {
+	_ = a.cmd.Process.Kill()
+	_ = a.cmd.Wait()
+}

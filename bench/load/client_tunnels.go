@@ -1,0 +1,150 @@
+package load
+
+import "golang.org/x/sys/unix"
+
+// subscriber receives pushes.
+type subscriber struct {
+	wire
+	sequence uint32
+	said     uint32
+}
+
+func (s *subscriber) ready(events uint32) {
+	if events&unix.EPOLLOUT != 0 {
+		s.flush()
+	}
+	if events&^unix.EPOLLOUT == 0 {
+		return
+	}
+	b, over := s.read()
+	if over {
+		s.tally.fail("tunnel %d: ended by the proxy", s.id)
+		s.close()
+		return
+	}
+	s.feed(b)
+}
+
+func (s *subscriber) feed(b []byte) {
+	if len(b) == 0 {
+		return
+	}
+	now := Now()
+	s.tally.LastAt = now
+	s.frames(b, func(payload []byte, isClose bool) bool {
+		if isClose {
+			s.tally.fail("tunnel %d: a Close that nobody sent", s.id)
+			return false
+		}
+		m := s.check(payload, s.sequence)
+		s.sequence++
+		s.tally.Messages++
+		s.tally.Latency.Add(now - m.due)
+		return true
+	})
+}
+
+// echoing sends a message, awaits it and sends the next.
+type echoing struct {
+	wire
+	w        *clientWorker
+	frame    []byte
+	size     int
+	sequence uint32
+}
+
+func (e *echoing) next() {
+	seal(e.frame, e.size, message{due: Now(), tunnel: e.id, sequence: e.sequence})
+	e.send(e.frame)
+}
+
+func (e *echoing) ready(events uint32) {
+	if events&unix.EPOLLOUT != 0 {
+		e.flush()
+	}
+	if events&^unix.EPOLLOUT == 0 {
+		return
+	}
+	b, over := e.read()
+	if over {
+		e.tally.fail("tunnel %d: ended by the proxy", e.id)
+		e.close()
+		return
+	}
+	e.feed(b)
+}
+
+func (e *echoing) feed(b []byte) {
+	e.frames(b, func(payload []byte, isClose bool) bool {
+		if isClose {
+			e.tally.fail("tunnel %d: a Close that nobody sent", e.id)
+			return false
+		}
+		m := e.check(payload, e.sequence)
+		e.sequence++
+		e.tally.Messages++
+		e.tally.Latency.Add(Now() - m.due)
+		if !e.w.running {
+			e.w.busy--
+			return true
+		}
+		e.next()
+		return true
+	})
+}
+
+// session is a short tunnel: upgrade, Close both ways, end, and the next one.
+type session struct {
+	wire
+	w      *clientWorker
+	up     *upgrade
+	closed bool // the server's Close has come
+}
+
+// givingUp is the number of errors after which closed loops stop.
+const givingUp = 100
+
+func (s *session) next() {
+	if !s.w.running || s.w.tally.Errors > givingUp {
+		s.w.busy--
+		return
+	}
+	if s.up == nil {
+		s.up = &upgrade{w: s.w, path: "push", done: s.begin, failed: s.next}
+	}
+	s.up.start()
+}
+
+func (s *session) begin(u *upgrade, rest []byte) {
+	s.wire = wire{loop: s.w.loop, tally: &s.w.tally, fd: u.fd, slot: u.slot, id: u.id}
+	s.closed = false
+	s.tally.Open++
+	s.loop.slots[s.slot].guest = s
+	s.send(maskedClose)
+	if len(rest) > 0 {
+		s.feed(rest)
+	}
+}
+
+func (s *session) ready(uint32) {
+	b, over := s.read()
+	if !over {
+		s.feed(b)
+		return
+	}
+	if !s.closed {
+		s.tally.fail("session %d: ended without the server's Close", s.id)
+	}
+	s.close()
+	s.next()
+}
+
+func (s *session) feed(b []byte) {
+	s.frames(b, func(_ []byte, isClose bool) bool {
+		if !isClose {
+			s.tally.fail("session %d: a message that nobody sent", s.id)
+		}
+		s.closed = isClose
+		return true
+	})
+}

@@ -1,0 +1,77 @@
+package load
+
+import "golang.org/x/sys/unix"
+
+// stream is a bulk tunnel at one of its ends: the endless pattern comes in and
+// is compared, and goes out while sending is set.
+type stream struct {
+	wire
+	got, sent      int64
+	sending        bool
+	stalled        bool // reads nothing
+	gotSum, outSum *uint64
+}
+
+// turns bounds the reads or writes for one event, so that tunnels share the loop.
+const turns = 4
+
+func (s *stream) ready(events uint32) {
+	if events&unix.EPOLLOUT != 0 {
+		s.write()
+	}
+	if events&^unix.EPOLLOUT != 0 && !s.stalled {
+		s.readAll()
+	}
+}
+
+func (s *stream) readAll() {
+	for range turns {
+		b, over := s.read()
+		if over {
+			s.close()
+			return
+		}
+		s.feed(b)
+		if len(b) < readBuffer/2 {
+			return
+		}
+	}
+}
+
+func (s *stream) feed(b []byte) {
+	if !matches(b, s.got) {
+		s.tally.fail("tunnel %d: stream differs within %d bytes after %d", s.id, len(b), s.got)
+	}
+	s.got += int64(len(b))
+	*s.gotSum += uint64(len(b))
+}
+
+func (s *stream) write() {
+	for range turns {
+		if !s.sending {
+			return
+		}
+		n, errno := rawSend(s.fd, patternAt(s.sent, readBuffer))
+		if errno != 0 {
+			return
+		}
+		s.sent += int64(n)
+		*s.outSum += uint64(n)
+		if n < readBuffer {
+			return
+		}
+	}
+}
+
+// set changes what the tunnel does and what its loop wakes it for.
+func (s *stream) set(sending, stalled bool) {
+	s.sending, s.stalled = sending, stalled
+	var events uint32
+	if sending {
+		events |= unix.EPOLLOUT
+	}
+	if !stalled {
+		events |= unix.EPOLLIN
+	}
+	s.loop.want(s.slot, s.fd, events)
+}

@@ -1,0 +1,104 @@
+package load
+
+import (
+	"bytes"
+
+	"golang.org/x/sys/unix"
+)
+
+// upgrade is a client's connection on its way to a tunnel.
+type upgrade struct {
+	w       *clientWorker
+	fd      int
+	slot    int32
+	id      uint32
+	path    string
+	started int64
+	head    []byte // to send; empty once sent
+	part    []byte // of the answer
+
+	done   func(u *upgrade, rest []byte)
+	failed func()
+}
+
+func (u *upgrade) start() {
+	w := u.w
+	u.id, u.started = w.id(), Now()
+	fd, err := connect(w.target.Addr)
+	if err != nil {
+		w.tally.fail("%v", err)
+		u.failed()
+		return
+	}
+	u.fd = fd
+	if u.slot, err = w.loop.add(fd, unix.EPOLLIN|unix.EPOLLOUT, u); err != nil {
+		_ = unix.Close(fd)
+		w.tally.fail("%v", err)
+		u.failed()
+		return
+	}
+	u.head = w.target.appendUpgrade(u.head[:0], u.path, u.id)
+	u.part = u.part[:0]
+	u.ask()
+}
+
+// ask sends the head, at once if the connection is established already.
+func (u *upgrade) ask() {
+	n, errno := rawSend(u.fd, u.head)
+	switch {
+	case errno == unix.EAGAIN || errno == unix.ENOTCONN:
+		return // EPOLLOUT will come
+	case errno != 0:
+		u.fail("connect: %v", errno)
+		return
+	case n < len(u.head):
+		u.fail("a fresh socket took %d bytes of a head", n)
+		return
+	}
+	u.head = u.head[:0]
+	u.w.loop.want(u.slot, u.fd, unix.EPOLLIN)
+}
+
+func (u *upgrade) fail(format string, args ...any) {
+	u.w.tally.fail(format, args...)
+	u.w.loop.drop(u.slot, u.fd)
+	u.failed()
+}
+
+func (u *upgrade) ready(events uint32) {
+	if len(u.head) > 0 {
+		if code, err := unix.GetsockoptInt(u.fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil || code != 0 {
+			u.fail("connect: %v", unix.Errno(code))
+			return
+		}
+		u.ask()
+		return
+	}
+	n, errno := rawRead(u.fd, u.w.loop.buf)
+	switch {
+	case errno == unix.EAGAIN:
+		return
+	case errno != 0:
+		u.fail("read answer: %v", errno)
+		return
+	case n == 0:
+		u.fail("connection ended before the answer")
+		return
+	}
+	b := u.w.loop.buf[:n]
+	if len(u.part) > 0 {
+		b = append(u.part, b...)
+	}
+	end := bytes.Index(b, headEnd)
+	if end < 0 {
+		u.part = bytes.Clone(b)
+		return
+	}
+	if err := checkUpgraded(b[:end+2], u.id); err != nil {
+		u.fail("%v", err)
+		return
+	}
+	u.w.tally.Opened++
+	u.w.tally.Handshake.Add(Now() - u.started)
+	u.done(u, b[end+4:])
+}

@@ -1,0 +1,131 @@
+// Command bench measures wssplice beside the proxies that it wants to replace.
+//
+//	go run . --peers wssplice,haproxy --scenarios push --rounds 5
+//
+// runs what is named and prints a table; see --help for the rest.
+package main
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/wssplice/wssplice/bench/load"
+	"github.com/wssplice/wssplice/bench/method"
+	"github.com/wssplice/wssplice/bench/peers"
+	"github.com/wssplice/wssplice/bench/report"
+	"github.com/wssplice/wssplice/bench/scenarios"
+)
+
+func main() {
+	var err error
+	switch args := os.Args[1:]; {
+	case len(args) > 0 && args[0] == "agent":
+		err = load.Serve(args[1:], os.Stdin, os.Stdout)
+	default:
+		err = run(args)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(args []string) error {
+	flags := flag.NewFlagSet("bench", flag.ExitOnError)
+	peerList := flags.String("peers", "all", "peers, comma-separated: "+strings.Join(peers.Names(), ", "))
+	scenarioList := flags.String("scenarios", "all", "scenarios, comma-separated; the part before a dash takes all that begin so: "+strings.Join(scenarios.Names(), ", "))
+	rounds := flags.Int("rounds", 5, "interleaved rounds")
+	sizeName := flags.String("size", "full", "full, quick (short windows) or ci (as small as can be)")
+	out := flags.String("out", "results/last.jsonl", "file for the raw results")
+	binary := flags.String("wssplice", "", "wssplice program to measure; built from the checkout if empty")
+	flags.Usage = func() {
+		fmt.Fprintln(flags.Output(), "usage: bench [flags]            run and print tables\n       bench report FILE         make docs/benchmarks.md of results (see report --help)\n\nflags:")
+		flags.PrintDefaults()
+	}
+	_ = flags.Parse(args)
+	size, ok := method.Sizes[*sizeName]
+	if !ok {
+		return fmt.Errorf("no size %q; there are full, quick and ci", *sizeName)
+	}
+	plan := method.Plan{Rounds: *rounds, Size: size}
+	var err error
+	if plan.Peers, err = peers.Find(*peerList); err != nil {
+		return err
+	}
+	if plan.Scenarios, err = scenarios.Find(*scenarioList); err != nil {
+		return err
+	}
+	if plan.Tools, err = tools(*binary, plan.Peers); err != nil {
+		return err
+	}
+	file, err := os.Create(*out)
+	if err != nil {
+		return fmt.Errorf("create results: %w", err)
+	}
+	defer file.Close()
+	lines := json.NewEncoder(file)
+	if err := lines.Encode(suite(plan)); err != nil {
+		return fmt.Errorf("write results: %w", err)
+	}
+	var results []method.Result
+	total := 0
+	for _, s := range plan.Scenarios {
+		for _, p := range plan.Peers {
+			if s.Skips(p) == "" {
+				total += plan.Rounds
+			}
+		}
+	}
+	plan.Done = func(r method.Result) error {
+		results = append(results, r)
+		fmt.Fprintf(os.Stderr, "[%d/%d] %s %s round %d: %.1f s", len(results), total, r.Scenario, r.Peer, r.Round, r.Took)
+		if why := r.Refused(); why != "" {
+			fmt.Fprintf(os.Stderr, ": REFUSED (%d errors): %s", r.Errors, why)
+		}
+		fmt.Fprintln(os.Stderr)
+		if err := lines.Encode(r); err != nil {
+			return fmt.Errorf("write results: %w", err)
+		}
+		return nil
+	}
+	if err := plan.Run(); err != nil {
+		return err
+	}
+	return tables(plan, results)
+}
+
+// tables prints every comparison and fails if one is refused.
+func tables(plan method.Plan, results []method.Result) error {
+	refused := 0
+	for _, s := range plan.Scenarios {
+		c := method.Compare(s, peers.Names(), results)
+		if err := report.Terminal(os.Stdout, c); err != nil {
+			return err
+		}
+		if c.Refused != "" {
+			refused++
+		}
+	}
+	if refused > 0 {
+		return fmt.Errorf("%d of %d scenarios gave nothing to compare", refused, len(plan.Scenarios))
+	}
+	return nil
+}
+
+func suite(plan method.Plan) method.Suite {
+	s := method.Suite{
+		Kind: "suite", Date: time.Now().UTC().Truncate(time.Second), Commit: commit(),
+		Size: plan.Size.Name, Rounds: plan.Rounds, Machine: machine(), Versions: map[string]string{},
+	}
+	for _, p := range plan.Peers {
+		if v := p.Version(plan.Tools); v != "" {
+			s.Versions[p.Name] = filepath.ToSlash(v)
+		}
+	}
+	return s
+}

@@ -1,0 +1,85 @@
+package method
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Row is a peer's figures in one scenario.
+type Row struct {
+	Peer    string
+	Values  map[string]Spread // by metric
+	Skipped string            // why there are none
+}
+
+// Comparison is one scenario over all peers and rounds.
+type Comparison struct {
+	Scenario Scenario
+	Rows     []Row
+	// Refused says why the figures must not be compared; "" if they may.
+	Refused string
+}
+
+// Own is the peer whose figures are set against the best of the others.
+const Own = "wssplice"
+
+// limit is the row without a proxy, which competes with nobody.
+const limit = "direct"
+
+// Compare sums up the runs of one scenario. order lists the peers' names; those
+// without a run are left out. One bad run spoils the comparison: figures that
+// leave it out would be chosen ones.
+func Compare(s Scenario, order []string, results []Result) Comparison {
+	c := Comparison{Scenario: s}
+	for _, peer := range order {
+		values := map[string][]float64{}
+		runs := 0
+		for _, r := range results {
+			if r.Scenario != s.Name || r.Peer != peer {
+				continue
+			}
+			runs++
+			if why := r.Refused(); why != "" && c.Refused == "" {
+				c.Refused = fmt.Sprintf("%s, round %d: %s", peer, r.Round, why)
+			}
+			for _, m := range s.Metrics {
+				if v, ok := r.Metrics[m.Name]; ok && !(m.Proxy && peer == limit) {
+					values[m.Name] = append(values[m.Name], v)
+				}
+			}
+		}
+		if runs == 0 {
+			continue
+		}
+		row := Row{Peer: peer, Values: map[string]Spread{}}
+		for name, v := range values {
+			row.Values[name] = SpreadOf(v)
+		}
+		c.Rows = append(c.Rows, row)
+	}
+	return c
+}
+
+// Row gives a peer's row.
+func (c Comparison) Row(peer string) (Row, bool) {
+	i := slices.IndexFunc(c.Rows, func(r Row) bool { return r.Peer == peer })
+	if i < 0 {
+		return Row{}, false
+	}
+	return c.Rows[i], true
+}
+
+// Best is the peer with the best median, leaving out the row without a proxy
+// and, with others, wssplice. ok is false if nobody has the metric.
+func (c Comparison) Best(m Metric, others bool) (peer string, best Spread, ok bool) {
+	for _, r := range c.Rows {
+		v, has := r.Values[m.Name]
+		if !has || r.Peer == limit || (others && r.Peer == Own) {
+			continue
+		}
+		if !ok || (m.Higher && v.Median > best.Median) || (!m.Higher && v.Median < best.Median) {
+			peer, best, ok = r.Peer, v, true
+		}
+	}
+	return peer, best, ok
+}

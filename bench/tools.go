@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/wssplice/wssplice/bench/peers"
+	"github.com/wssplice/wssplice/bench/proc"
+)
+
+func machine() proc.Machine { return proc.ThisMachine() }
+
+// bin is where programs built from source lie, beside this file.
+const bin = ".bin"
+
+// tools builds what the chosen peers need. The program runs in bench/, as
+// "go run ." there does.
+func tools(wssplice string, chosen []peers.Peer) (peers.Tools, error) {
+	dir, err := filepath.Abs(bin)
+	if err != nil {
+		return peers.Tools{}, fmt.Errorf("find %s: %w", bin, err)
+	}
+	t := peers.Tools{Wssplice: wssplice, Bin: dir}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return t, fmt.Errorf("make %s: %w", bin, err)
+	}
+	has := func(name string) bool {
+		return slices.ContainsFunc(chosen, func(p peers.Peer) bool { return p.Name == name })
+	}
+	if t.Wssplice == "" {
+		t.Wssplice = filepath.Join(dir, "wssplice")
+		if has("wssplice") {
+			if err := build("..", t.Wssplice, "./cmd/wssplice"); err != nil {
+				return t, err
+			}
+		}
+	} else if t.Wssplice, err = filepath.Abs(t.Wssplice); err != nil {
+		return t, fmt.Errorf("find wssplice: %w", err)
+	}
+	for name, from := range map[string]string{"gorevproxy": ".", "iocopy": ".", "caddy": "peers/caddy"} {
+		if !has(name) {
+			continue
+		}
+		pkg := "./peers/" + name
+		if from != "." {
+			pkg = "."
+		}
+		if err := build(from, filepath.Join(dir, name), pkg); err != nil {
+			return t, err
+		}
+	}
+	return t, nil
+}
+
+// build compiles a program as it would be shipped: static, without paths.
+func build(dir, out, pkg string) error {
+	cmd := exec.Command("go", "build", "-trimpath", "-o", out, pkg)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", filepath.Base(out), err, said)
+	}
+	return nil
+}
+
+// commit names the state of the checkout, with a plus sign if something
+// outside bench/ is not committed.
+func commit() string {
+	rev, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
+	if err != nil {
+		return "unknown"
+	}
+	name := strings.TrimSpace(string(rev))
+	dirty, err := exec.Command("git", "status", "--porcelain", "--", "..", ":!.").Output()
+	if err != nil || len(dirty) > 0 {
+		name += "+"
+	}
+	return name
+}
