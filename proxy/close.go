@@ -81,7 +81,7 @@ var refusals = [numRefusals]refusal{
 	refusedDescriptors: {503, "descriptors", "the proxy has no free file descriptor left"},
 	refusedLost:        {502, "upstream_closed", "the mail server closed the connection without an answer"},
 	refusedAnswer:      {502, "bad_answer", "the mail server's answer is malformed"},
-	refusedAccept:      {502, "bad_accept", "the mail server's answer accepts another handshake than the client's"},
+	refusedAccept:      {502, "bad_accept", "the mail server's 101 does not accept this handshake"},
 	refusedAnswerSlow:  {504, "answer_timeout", "the mail server did not answer in time"},
 	refusedByUpstream:  {0, "upstream_refused", ""},
 }

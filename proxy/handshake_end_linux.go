@@ -56,7 +56,7 @@ func (h *handshake) close(why reason, by Party, err error) {
 // finish closes both sockets, reports, and gives the handshake back.
 func (h *handshake) finish() {
 	w := h.w
-	if h.stage == atLinger && (h.ended.why == refusedFull || h.ended.why == refusedFullAddress) {
+	if h.extra {
 		w.refusing--
 	}
 	h.ended.peer, h.ended.step, h.ended.opened = h.peer, h.step, h.opened
@@ -87,9 +87,9 @@ func (h *handshake) toRefusedExchange(answer []byte) {
 	up := h.w.loop.Release(h.ref, splice.Upstream)
 	h.up = -1
 	x := h.newExchange(nil)
-	h.free()
 	x.setUpstream(newSock(up))
-	x.ans.add(answer)
+	x.ans.add(answer) // may lie in h.out
+	h.free()
 	x.p.start(x, func() { x.serveRefused(off) })
 }
 

@@ -31,6 +31,7 @@ type handshake struct {
 	in     *bytebufferpool.ByteBuffer // from the client: part of a head, later what came early behind it
 	seen   int                        // of in, looked at for the end of the head
 	unread bool                       // the client may hold bytes for which no event will come
+	extra  bool                       // over the connection limit: counted in w.refusing
 	out    *bytebufferpool.ByteBuffer // to the upstream: what is left of the rewritten head; later part of the answer
 	off    int                        // of out: sent; later where the final answer's head begins
 	accept [28]byte                   // the Sec-WebSocket-Accept that must come back
@@ -75,6 +76,7 @@ func (w *worker) accepted(fd int, peer netip.AddrPort) {
 			return
 		}
 		w.refusing++
+		h.extra = true
 		h.refuse(why, "")
 		return
 	}
@@ -133,13 +135,18 @@ func (h *handshake) Ready(side splice.Side, ev splice.Events) {
 	switch {
 	case side == splice.Upstream && h.up < 0:
 		// Of an attempt that was given up in the same turn.
-	case side == splice.Upstream && h.stage == atConnect:
-		h.connected()
-	case side == splice.Upstream && h.stage == atAsk:
-		h.sendHead()
-	case side == splice.Upstream && h.stage == atAnswer && ev&^splice.Out != 0:
-		h.readAnswer(ev)
 	case side == splice.Upstream:
+		switch h.stage {
+		case atConnect:
+			h.connected()
+		case atAsk:
+			h.sendHead()
+		}
+		// Not an else: an answer may have come before all of the head had gone, and
+		// its edge is this one.
+		if h.stage == atAnswer && ev&^splice.Out != 0 {
+			h.readAnswer(ev)
+		}
 	case h.stage == atHead:
 		h.readHead(ev)
 	case h.stage == atLinger:

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -124,8 +123,12 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
+// logger is a logger into l, or into logs if l is nil.
 func (l *logBuffer) logger() *slog.Logger {
-	return slog.New(slog.NewJSONHandler(io.Writer(l), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if l == nil {
+		l = &logs
+	}
+	return slog.New(slog.NewJSONHandler(l, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
 // find returns the first line that holds secret as it is, percent-encoded, in

@@ -153,7 +153,7 @@ func (p *peer) wantRefusal(arg string) error {
 		return fmt.Errorf("want one refusal, got more behind it: %s", quote(all))
 	case resp.Proto != "HTTP/1.1":
 		return fmt.Errorf("want HTTP/1.1, got %s", quote(all))
-	case !resp.Close || resp.Header.Get("Connection") != "close":
+	case !resp.Close || !bytes.Contains(all, []byte("\r\nConnection: close\r\n")):
 		return fmt.Errorf("want Connection: close, got %s", quote(all))
 	case !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain"):
 		return fmt.Errorf("want text/plain, got %s", quote(all))
@@ -161,6 +161,11 @@ func (p *peer) wantRefusal(arg string) error {
 		return fmt.Errorf("want Content-Length, got %s", quote(all))
 	case method == "GET" && (strings.Count(string(body), "\n") != 1 || !strings.HasSuffix(string(body), "\n") || len(body) < 10):
 		return fmt.Errorf("want one line of text, got %s", quote(all))
+	}
+	for _, form := range forms(canary) {
+		if strings.Contains(string(all), form) {
+			return fmt.Errorf("want nothing of the token told, got %s", quote(all))
+		}
 	}
 	if name, value, _ := strings.Cut(field, ": "); field != "" {
 		got := resp.Header.Get(name)

@@ -12,7 +12,7 @@ import (
 // roundTrip carries one plain request, whose head is the first n bytes of x.in, and
 // its answer. It reports whether the connection goes on.
 func (x *exchange) roundTrip(n int) bool {
-	body, persistent, repeatable := x.req.Body(), x.req.Persistent(), idempotent(x.req.Method)
+	body, persistent, repeatable, expects := x.req.Body(), x.req.Persistent(), idempotent(x.req.Method), x.req.Expect100
 	take, err := body.Next(x.in.bytes()[n:])
 	if err != nil {
 		x.refuse(refusedBody, err.Error())
@@ -25,6 +25,7 @@ func (x *exchange) roundTrip(n int) bool {
 	}
 	var up *upload
 	var m int
+	var interim bool
 	for {
 		fresh, ok := x.connect()
 		if !ok {
@@ -36,7 +37,6 @@ func (x *exchange) roundTrip(n int) bool {
 			x.in.consume(n + take)
 			up = x.startUpload(body)
 		}
-		var interim bool
 		var why reason
 		var detail string
 		m, interim, why, detail, err = x.readAnswer(up)
@@ -58,6 +58,11 @@ func (x *exchange) roundTrip(n int) bool {
 		x.in.consume(n + take)
 	}
 	keep := x.relayAnswer(m, false) && persistent
+	if expects && !interim && up != nil {
+		// The client waited to be told to go on, and was told something else: what it
+		// sends next may be the body or another request (RFC 9110 section 10.1.1).
+		keep = false
+	}
 	if keep && up != nil {
 		// The answer came before the body ended, and both sides mean to go on.
 		<-up.done
@@ -199,8 +204,21 @@ func (x *exchange) relayAnswer(n int, closing bool) (keep bool) {
 		return x.clientLost(err)
 	}
 	x.ans.consume(n + take)
+	var c carrier
 	for berr == nil && !body.Done() {
 		x.armUpstream(x.up.SetReadDeadline, limit)
+		if !x.res.EventStream {
+			n, serr, cerr := x.carryDown(&c, body.Raw())
+			body.Skip(n)
+			switch {
+			case cerr != nil:
+				return x.clientLost(cerr)
+			case serr != nil:
+				return x.answerEnds(&body, serr)
+			case n > 0:
+				continue
+			}
+		}
 		m, err := x.ans.fill(x.up)
 		x.p.count.fromUpstream.Add(uint64(m))
 		if m == 0 {
@@ -217,6 +235,16 @@ func (x *exchange) relayAnswer(n int, closing bool) (keep bool) {
 		return x.cutShort(ByUpstream, berr)
 	}
 	return keep
+}
+
+// carryDown moves up to max bytes of the answer past the program's memory.
+func (x *exchange) carryDown(c *carrier, max int64) (n int64, srcErr, dstErr error) {
+	x.client.SetWriteDeadline(deadline(x.p.set.IdleTimeout))
+	n, srcErr, dstErr = c.try(x.p, x.client, x.up, max)
+	x.p.count.fromUpstream.Add(uint64(n))
+	x.p.count.toClient.Add(uint64(n))
+	x.downBytes += uint64(n)
+	return n, srcErr, dstErr
 }
 
 // answerEnds judges the end of the upstream's bytes within a body.

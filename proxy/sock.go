@@ -17,6 +17,33 @@ type sock interface {
 	Quiet() bool
 }
 
+// carrier decides which parts of a body go past the program's memory: long ones,
+// unless their reader is slow. The zero value is ready.
+type carrier struct {
+	rest int // bufferfuls to copy before the next try
+}
+
+const (
+	carryLeast = 64 << 10 // the length from which it is worth it
+	carryRest  = 16       // bufferfuls that a slow reader is copied for
+)
+
+// try carries up to max bytes from src to dst. With 0 and no error the caller reads.
+func (c *carrier) try(p *Proxy, dst, src sock, max int64) (n int64, srcErr, dstErr error) {
+	if max < carryLeast {
+		return 0, nil, nil
+	}
+	if c.rest > 0 {
+		c.rest--
+		return 0, nil, nil
+	}
+	n, slow, srcErr, dstErr := p.carry(dst, src, max)
+	if slow {
+		c.rest = carryRest
+	}
+	return n, srcErr, dstErr
+}
+
 // past is a deadline that ends every wait at once.
 var past = time.Unix(1, 0)
 

@@ -60,6 +60,12 @@ func (s *fdSock) release(leave func(fd int)) (fd int, err error) {
 	return fd, err
 }
 
+// carry moves up to max bytes that need not be seen from one socket to another; with
+// 0 and no error the caller has to read itself. See splice.Pipes.Carry.
+func (p *Proxy) carry(dst, src sock, max int64) (n int64, slow bool, srcErr, dstErr error) {
+	return p.front.pipes.Carry(dst.(*fdSock).raw, src.(*fdSock).raw, max)
+}
+
 type rawAddr = rawsock.Addr
 
 var zeroAddr netip.AddrPort

@@ -60,6 +60,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/wssplice/wssplice/proxy"
 )
 
 // A story is what one test plays.
@@ -68,6 +70,9 @@ type story struct {
 	config []string // KEY=VALUE
 	lines  []line
 	after  []line // stats and closed
+
+	log  *logBuffer        // where the proxy logs; nil: logs
+	seen func(proxy.Stats) // what the proxy counted, once it is over; may be nil
 }
 
 // A line is one thing that one end does or finds.

@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"errors"
-	"io"
 	"os"
 
 	"github.com/wssplice/wssplice/httphead"
@@ -59,6 +58,7 @@ func (u *upload) armAnswer(x *exchange) {
 
 // carry reports whether the whole body went up.
 func (u *upload) carry(x *exchange, body *httphead.Body) bool {
+	var c carrier
 	for {
 		if x.in.len() > 0 {
 			take, err := body.Next(x.in.bytes())
@@ -77,8 +77,20 @@ func (u *upload) carry(x *exchange, body *httphead.Body) bool {
 		if x.stop.Load() || x.quit.Load() {
 			return false
 		}
-		n, err := x.in.fill(x.client)
-		x.p.count.fromClient.Add(uint64(n))
+		x.armUpstream(x.up.SetWriteDeadline, x.p.set.IdleTimeout)
+		m, err, derr := c.try(x.p, x.up, x.client, body.Raw())
+		body.Skip(m)
+		x.p.count.fromClient.Add(uint64(m))
+		x.p.count.toUpstream.Add(uint64(m))
+		x.upBytes += uint64(m)
+		if derr != nil {
+			return false
+		}
+		n := int(m)
+		if n == 0 && err == nil {
+			n, err = x.in.fill(x.client)
+			x.p.count.fromClient.Add(uint64(n))
+		}
 		if n > 0 {
 			continue
 		}
@@ -88,9 +100,7 @@ func (u *upload) carry(x *exchange, body *httphead.Body) bool {
 		if errors.Is(err, os.ErrDeadlineExceeded) {
 			return u.fail(refusedBodySlow, "")
 		}
-		if err == io.EOF || err != nil {
-			x.clientGone()
-		}
+		x.clientGone() // with its body cut short: the upstream must not take it for whole
 		return false
 	}
 }

@@ -29,6 +29,11 @@ func listenTCP(how string) (*upstream, error) {
 		return nil, fmt.Errorf("create socket: %w", err)
 	}
 	u := &upstream{fd: fd}
+	// Without it the port cannot be listened on again while connections live.
+	if err := unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_REUSEADDR, 1); err != nil {
+		u.Close()
+		return nil, fmt.Errorf("set SO_REUSEADDR: %w", err)
+	}
 	// A port asked for by number stays bound when the socket stops listening; one
 	// that the kernel chose is given up. So ask for what it chose.
 	if err := bindChosen(fd); err != nil {
@@ -118,7 +123,7 @@ func (u *upstream) crowd() error {
 			return fmt.Errorf("create socket: %w", err)
 		}
 		u.fill = append(u.fill, fd)
-		if u.pending() {
+		if u.readable() {
 			return nil
 		}
 		if err := unix.Connect(fd, sa); err != nil {
@@ -134,8 +139,12 @@ func (u *upstream) down() error { return unix.Shutdown(u.fd, unix.SHUT_RD) }
 // up listens again.
 func (u *upstream) up() error { return unix.Listen(u.fd, 128) }
 
-// pending says whether a connection waits to be accepted.
+// pending says whether a connection of the proxy's waits to be accepted.
 func (u *upstream) pending() bool {
+	return len(u.fill) == 0 && u.readable()
+}
+
+func (u *upstream) readable() bool {
 	fds := []unix.PollFd{{Fd: int32(u.fd), Events: unix.POLLIN}}
 	n, _ := unix.Poll(fds, 0)
 	return n == 1 && fds[0].Revents&unix.POLLIN != 0

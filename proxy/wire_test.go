@@ -56,7 +56,7 @@ func (st *story) play() (err error) {
 	defer os.RemoveAll(dir)
 	s := &stage{peers: map[string]*peer{}, fails: failedConnects()}
 	defer s.clear()
-	if err := s.set(st.config, dir); err != nil {
+	if err := s.set(st, dir); err != nil {
 		return err
 	}
 	for i, l := range st.lines {
@@ -66,15 +66,28 @@ func (st *story) play() (err error) {
 			}
 			continue
 		}
-		if err := s.do(l); err != nil {
+		t0 := time.Now()
+		err := s.do(l)
+		if d := time.Since(t0); d > 500*time.Millisecond {
+			println("SLOW", st.name, l.no, l.who, l.verb, d.String())
+		}
+		if err != nil {
 			return fmt.Errorf("line %d: %s: %w", l.no, l.who, err)
 		}
 	}
-	if err := s.proxy.stop(); err != nil {
+	t0 := time.Now()
+	err = s.proxy.stop()
+	if d := time.Since(t0); d > 500*time.Millisecond {
+		println("SLOW", st.name, "stop", d.String())
+	}
+	if err != nil {
 		return err
 	}
 	if err := s.surplus(); err != nil {
 		return err
+	}
+	if st.seen != nil {
+		st.seen(s.proxy.Stats())
 	}
 	for _, l := range st.after {
 		if err := judge(s.proxy.Stats(), l); err != nil {
@@ -85,10 +98,10 @@ func (st *story) play() (err error) {
 }
 
 // set opens the upstream and starts the proxy.
-func (s *stage) set(config []string, dir string) (err error) {
-	var cfg proxy.Config
+func (s *stage) set(st *story, dir string) (err error) {
+	cfg := proxy.Config{Logger: st.log.logger()}
 	how := ""
-	for _, kv := range config {
+	for _, kv := range st.config {
 		key, value, _ := strings.Cut(kv, "=")
 		switch key {
 		case "upstream":

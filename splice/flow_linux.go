@@ -36,7 +36,10 @@ func (l *Loop) move(ref Ref, e *entry, f int) (again bool) {
 		n := l.copyOnce(ref, e, f)
 		left -= n
 		if n == len(l.buf) && left > 0 && *st&(flowBlocked|flowShut) == 0 {
-			left -= l.spliceSome(ref, e, f, left)
+			if *st&flowSlow == 0 {
+				left -= l.spliceSome(ref, e, f, left)
+			}
+			*st &^= flowSlow
 		}
 	}
 	if *st&(flowEOF|flowBlocked|flowShut) == flowEOF {
@@ -109,6 +112,11 @@ func (l *Loop) spliceSome(ref Ref, e *entry, f, max int) (total int) {
 		for n > 0 {
 			m, errno := rawsock.Splice(p.r, dst, n)
 			if errno == unix.EAGAIN {
+				// A slow reader gains nothing by splice, and a small window loses by
+				// it: the kernel charges the pages as they are, drops what then does
+				// not fit, and sends it again after 200 ms. So it copies until a
+				// bufferful has gone through without a stop.
+				e.flow[f] |= flowSlow
 				l.hold(e, f, held{pipe: p, n: n})
 				l.block(ref, e, f)
 				return total
@@ -147,7 +155,7 @@ func (l *Loop) drain(ref Ref, e *entry, f int) bool {
 		case errno == unix.EAGAIN:
 			l.block(ref, e, f)
 			return false
-		case errno != 0:
+		case errno != 0 || n == 0:
 			l.breakSide(e, 1-f, errno)
 			return true
 		}

@@ -1,6 +1,7 @@
 package splice
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"os"
@@ -194,7 +195,8 @@ func (l *Loop) Post(f func()) bool {
 	first := len(l.posted) == 1
 	if first {
 		// Under the lock, so that finish cannot have closed the descriptor.
-		one := [8]byte{7: 1}
+		var one [8]byte
+		binary.NativeEndian.PutUint64(one[:], 1) // the counter is never read, and a full one wakes nobody
 		unix.Write(l.wake, one[:])
 	}
 	l.mu.Unlock()
@@ -223,6 +225,16 @@ func (l *Loop) Now() time.Time { return l.start.Add(l.now) }
 func (l *Loop) Buffer() []byte { return l.buf }
 
 func (l *Loop) finish() {
+	l.mu.Lock()
+	l.stopped = true
+	left := l.posted
+	l.posted = nil
+	l.mu.Unlock()
+	// What was posted before the end still runs: somebody may be waiting for it. It
+	// runs first, since it may bring guests and tunnels.
+	for _, f := range left {
+		f()
+	}
 	l.EndTunnels()
 	for len(l.guests) > 0 {
 		ref := l.guests[len(l.guests)-1].ref
@@ -230,15 +242,6 @@ func (l *Loop) finish() {
 		if l.table.get(ref) != nil {
 			l.Remove(ref)
 		}
-	}
-	l.mu.Lock()
-	l.stopped = true
-	left := l.posted
-	l.posted = nil
-	l.mu.Unlock()
-	// What was posted before the end still runs: somebody may be waiting for it.
-	for _, f := range left {
-		f()
 	}
 	rawsock.Close(l.wake)
 	l.file.Close()

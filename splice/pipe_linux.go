@@ -33,14 +33,13 @@ type pipe struct {
 type Pipes struct {
 	idle  chan *pipe
 	inUse atomic.Int64
-	kept  atomic.Int64
 }
 
 // NewPipes returns an empty pool.
 func NewPipes() *Pipes { return &Pipes{idle: make(chan *pipe, pipesKept)} }
 
 // Counts are the pipes lent out and the pipes kept for later.
-func (ps *Pipes) Counts() (inUse, idle int64) { return ps.inUse.Load(), ps.kept.Load() }
+func (ps *Pipes) Counts() (inUse, idle int64) { return ps.inUse.Load(), int64(len(ps.idle)) }
 
 // get lends a pipe, or nil if there is none to be had: the caller copies then.
 func (ps *Pipes) get() *pipe {
@@ -50,7 +49,6 @@ func (ps *Pipes) get() *pipe {
 	}
 	select {
 	case p := <-ps.idle:
-		ps.kept.Add(-1)
 		return p
 	default:
 	}
@@ -68,7 +66,6 @@ func (ps *Pipes) put(p *pipe, empty bool) {
 	if empty {
 		select {
 		case ps.idle <- p:
-			ps.kept.Add(1)
 			return
 		default:
 		}
@@ -81,7 +78,6 @@ func (ps *Pipes) Close() {
 	for {
 		select {
 		case p := <-ps.idle:
-			ps.kept.Add(-1)
 			p.close()
 		default:
 			return

@@ -29,6 +29,8 @@ const (
 	flowBlocked                       // the destination is full; its EPOLLOUT goes on
 	flowEOF                           // the source's FIN was read
 	flowShut                          // the FIN was passed on, or the flow is given up
+	flowSlow                          // the destination was full under splice: copy for a while
+	flowError                         // the source has, or had, an error to tell
 )
 
 // entry is all that is known of a tunnel. It holds no pointer, so the garbage

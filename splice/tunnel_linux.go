@@ -50,7 +50,7 @@ func (l *Loop) Tunnel(ref Ref, h Handover) {
 			l.pass(ref, e, side, early)
 		}
 		if h.Unread[side] {
-			e.flow[side] |= flowMore
+			e.flow[side] |= flowMore | flowUntil // a FIN may have come with an event of the guest's
 		}
 	}
 	l.advance(ref, e)
@@ -74,6 +74,9 @@ func (l *Loop) tunnelReady(ref Ref, e *entry, side Side, ev Events) {
 		if ev&(FIN|Urgent|Gone|Broken) != 0 {
 			e.flow[side] |= flowUntil
 		}
+		if ev&Broken != 0 {
+			e.flow[side] |= flowError
+		}
 	}
 	if ev&(Out|Gone|Broken) != 0 {
 		e.flow[1-side] &^= flowBlocked
@@ -85,6 +88,8 @@ func (l *Loop) tunnelReady(ref Ref, e *entry, side Side, ev Events) {
 func (l *Loop) advance(ref Ref, e *entry) {
 	again := l.move(ref, e, 0)
 	again = l.move(ref, e, 1) || again
+	l.noteError(e, 0)
+	l.noteError(e, 1)
 	if e.broken != 0 {
 		// A write that failed leaves the other direction to be read to its end.
 		again = l.move(ref, e, 0) || again
@@ -141,16 +146,30 @@ func (l *Loop) breakSide(e *entry, side int, errno syscall.Errno) {
 	e.flow[side] |= flowMore | flowUntil
 }
 
+// noteError looks at the error of a side whose FIN was read. Nothing is read from it
+// any more, so nobody else would find that it was reset since.
+func (l *Loop) noteError(e *entry, side int) {
+	if e.flow[side]&(flowError|flowEOF) != flowError|flowEOF || e.broken&(1<<side) != 0 {
+		return
+	}
+	e.flow[side] &^= flowError
+	if errno := rawsock.ConnectError(int(e.fd[side])); errno != 0 {
+		l.breakSide(e, side, errno)
+	}
+}
+
 func (l *Loop) noteFirst(e *entry, side int) {
 	if e.first == 0 {
 		e.first = uint8(side) + 1
 	}
 }
 
-// watchHalf puts the tunnel under HalfCloseTimeout.
+// watchHalf puts the tunnel under HalfCloseTimeout, which begins now: the tunnel
+// may have been idle for long.
 func (l *Loop) watchHalf(ref Ref, e *entry) {
 	if !e.half {
 		e.half = true
+		e.last = l.ticks()
 		l.half = append(l.half, ref)
 		l.needTick()
 	}

@@ -1,0 +1,178 @@
+package splice
+
+import (
+	"errors"
+	"io"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/wssplice/wssplice/splice/rawsock"
+	"golang.org/x/sys/unix"
+)
+
+func TestResetIsPassedOn(t *testing.T) {
+	for _, network := range []string{"tcp4", "tcp6"} {
+		t.Run(network, func(t *testing.T) {
+			bothSides(t, func(t *testing.T, from Side) {
+				x := newRig(t, Options{}).tie(network, Handover{}, nil)
+				x.write(from, stream(0).bytes(0, 10))
+				x.expect(1-from, stream(0), 0, 10)
+				x.reset(from)
+				x.expectReset(1 - from)
+				x.expectEnd(WasReset, from)
+			})
+		})
+	}
+}
+
+// All that the kernel had acknowledged when the reset came still arrives, and then
+// the reset, however late the reader begins. What is held back in a buffer or pipe
+// and what waits in the socket's own queue are both part of it.
+func TestResetComesAfterTheBytesBeforeIt(t *testing.T) {
+	bothSides(t, func(t *testing.T, from Side) {
+		x := newRig(t, Options{}).tie("tcp4", Handover{}, func(x *tied) {
+			shrink(x.near[1-from], 16<<10)
+			control(x, x.far[1-from], func(fd int) { shrink(fd, 16<<10) })
+		})
+		const n = 120 << 10
+		x.write(from, stream(1).bytes(0, n))
+		x.taken(from)
+		x.reset(from)
+		x.do(func() {})
+		if s := x.loop.Stats(); s.UpBytes+s.DownBytes >= n {
+			t.Error("the tunnel did not stall: this test shows nothing")
+		}
+		x.expect(1-from, stream(1), 0, n)
+		x.expectReset(1 - from)
+		x.expectEnd(WasReset, from)
+	})
+}
+
+// A reset that comes after the same side's FIN was passed on must reach the other
+// side as well: it would wait for the half-close time-out otherwise, or write into
+// the void.
+func TestResetAfterFin(t *testing.T) {
+	bothSides(t, func(t *testing.T, from Side) {
+		x := newRig(t, Options{HalfCloseTimeout: time.Hour}).tie("tcp4", Handover{}, nil)
+		x.write(from, stream(0).bytes(0, 10))
+		x.fin(from)
+		x.expect(1-from, stream(0), 0, 10)
+		x.expectEOF(1 - from)
+		x.reset(from)
+		// The other side has read its end already: the reset shows when it writes.
+		expectBroken(x, 1-from)
+		x.expectEnd(WasReset, from)
+	})
+}
+
+// The same, with FIN and reset in one event.
+func TestResetRightBehindFin(t *testing.T) {
+	bothSides(t, func(t *testing.T, from Side) {
+		r := newRig(t, Options{HalfCloseTimeout: time.Hour})
+		x := r.tie("tcp4", Handover{}, nil)
+		goOn := r.hold()
+		x.write(from, stream(0).bytes(0, 10))
+		x.fin(from)
+		x.taken(from)
+		x.reset(from)
+		goOn()
+		x.expect(1-from, stream(0), 0, 10)
+		expectBroken(x, 1-from)
+		x.expectEnd(WasReset, from)
+	})
+}
+
+// A side closes for good, and what the other still sends is answered with a reset:
+// the sender has to learn that nobody gets it.
+func TestSendingToAClosedSide(t *testing.T) {
+	bothSides(t, func(t *testing.T, from Side) {
+		x := newRig(t, Options{HalfCloseTimeout: time.Hour}).tie("tcp4", Handover{}, nil)
+		x.far[from].Close()
+		x.expectEOF(1 - from)
+		x.write(1-from, []byte("anybody there?"))
+		expectBroken(x, 1-from)
+		x.expectEnd(WasReset, from)
+	})
+}
+
+// expectBroken waits until the far end of side can send no more, without sending.
+func expectBroken(x *tied, side Side) {
+	x.Helper()
+	control(x, x.far[side], func(fd int) {
+		if !eventually(func() bool {
+			p := []unix.PollFd{{Fd: int32(fd)}}
+			unix.Poll(p, 0)
+			return p[0].Revents&unix.POLLERR != 0
+		}) {
+			x.Fatalf("side %d is not told that its bytes go nowhere", side)
+		}
+	})
+}
+
+func TestBothSidesReset(t *testing.T) {
+	r := newRig(t, Options{})
+	x := r.tie("tcp4", Handover{}, nil)
+	goOn := r.hold()
+	x.reset(Client)
+	x.reset(Upstream)
+	goOn()
+	if e := x.end(); e.Reason != WasReset {
+		t.Errorf("the tunnel ended as %s", e.Reason)
+	}
+}
+
+// A reader that resets while bytes for it are held back, and one that does after
+// all was written but not acknowledged: the tunnel ends, and the sender is told.
+func TestStalledReaderResets(t *testing.T) {
+	bothSides(t, func(t *testing.T, from Side) {
+		x := newRig(t, Options{}).tie("tcp4", Handover{}, nil)
+		if sent := fill(x, from, 64<<20); sent == 64<<20 {
+			t.Fatal("a tunnel to a reader that does not read took 64 MiB")
+		}
+		x.reset(1 - from)
+		if _, err := io.Copy(io.Discard, x.far[from]); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("the sender reads %v", err)
+		}
+		x.expectEnd(WasReset, 1-from)
+	})
+}
+
+// A tunnel that only waits until its last bytes are acknowledged, so that it can
+// pass a reset on, ends at once if nobody is left to acknowledge them.
+func TestResetWhileAResetWaits(t *testing.T) {
+	r := newRig(t, Options{HalfCloseTimeout: time.Hour})
+	x := r.tie("tcp4", Handover{}, func(x *tied) {
+		// The reader's window is small, and the loop's socket for it takes the rest.
+		control(x, x.far[Upstream], func(fd int) { rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4096) })
+		rawsock.SetInt(x.near[Upstream], unix.SOL_SOCKET, unix.SO_SNDBUF, 1<<20)
+	})
+	const n = 200 << 10
+	x.write(Client, stream(0).bytes(0, n))
+	x.reset(Client)
+	if !eventually(func() bool { return r.loop.Stats().UpBytes == n }) {
+		t.Skip("the kernel's buffers are too small for this test")
+	}
+	waits := false
+	r.do(func() {
+		e := r.loop.table.get(x.ref)
+		waits = e != nil && e.broken == 1<<Client && rawsock.Unsent(x.near[Upstream]) > 0
+	})
+	if !waits {
+		t.Fatal("no reset waits: this test shows nothing")
+	}
+	x.reset(Upstream)
+	x.expectEnd(WasReset, Client)
+}
+
+// A side that stops acknowledging is lost: the kernel gives up after
+// TCP_USER_TIMEOUT, also if the peer only keeps its window shut.
+func TestLostSide(t *testing.T) {
+	x := newRig(t, Options{}).tie("tcp4", Handover{}, func(x *tied) {
+		rawsock.SetInt(x.near[Upstream], unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, 100)
+	})
+	if _, err := x.far[Client].Write(make([]byte, 64<<20)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("the other side's write ends with %v, wanted a reset", err)
+	}
+	x.expectEnd(Lost, Upstream)
+}
