@@ -10,33 +10,28 @@ import (
 	"os/exec"
 	"runtime"
 	"runtime/debug"
-	"strconv"
 )
 
 // Serve runs one end in this process and takes orders on in and out until in
 // ends. args are those that Spawn put behind the agent's name.
 func Serve(args []string, in io.Reader, out io.Writer) error {
-	if len(args) != 3 {
-		return errors.New("usage: agent client|direct|upstream ADDRESS LOOPS")
+	if len(args) != 2 {
+		return errors.New("usage: agent client|direct|upstream ADDRESS")
 	}
 	addr, err := netip.ParseAddrPort(args[1])
 	if err != nil {
 		return fmt.Errorf("read address: %w", err)
 	}
-	loops, err := strconv.Atoi(args[2])
-	if err != nil {
-		return fmt.Errorf("read number of loops: %w", err)
-	}
-	runtime.GOMAXPROCS(ProcsFor(loops))
+	runtime.GOMAXPROCS(procs)
 	// A collection would show as latency; what a run allocates fits in memory.
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(2 << 30)
 
 	var end any
 	if args[0] == "upstream" {
-		end, err = NewUpstream(addr, loops)
+		end, err = NewUpstream(addr)
 	} else {
-		end, err = NewClient(Target{Addr: addr, Direct: args[0] == "direct"}, loops)
+		end, err = NewClient(Target{Addr: addr, Direct: args[0] == "direct"})
 	}
 	if err != nil {
 		return err
@@ -65,12 +60,12 @@ type Agent struct {
 
 // Spawn starts this program again as an agent: kind is client, direct (a client
 // without a proxy before it) or upstream.
-func Spawn(kind string, addr netip.AddrPort, loops int) (*Agent, error) {
+func Spawn(kind string, addr netip.AddrPort) (*Agent, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, fmt.Errorf("find own program: %w", err)
 	}
-	cmd := exec.Command(self, "agent", kind, addr.String(), strconv.Itoa(loops))
+	cmd := exec.Command(self, "agent", kind, addr.String())
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

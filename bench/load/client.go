@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Target is what clients connect to.
@@ -13,18 +15,18 @@ type Target struct {
 	Direct bool // no proxy: the client sends the Authorization field itself
 }
 
-// Client is the browsers' side. Its methods are called over net/rpc.
+// Client is the browsers' side. Its methods are called over net/rpc. As with
+// Upstream, bulk tunnels have a loop of their own.
 type Client struct {
-	workers []*clientWorker
+	workers [2]*clientWorker
 }
 
-// clientWorker is one loop with its share of the tunnels.
+// clientWorker is one loop with its tunnels.
 type clientWorker struct {
 	loop   *Loop
 	target Target
 	tally  Tally
 	number int // of this worker, so that tunnel ids never meet
-	stride int
 	ids    int
 
 	tunnels []tunnel
@@ -33,6 +35,7 @@ type clientWorker struct {
 
 	toOpen, opening int // handshakes of an Open still to start, under way
 	path            string
+	tolerant        bool // a failed handshake is counted, and no error
 }
 
 // tunnel is an open tunnel at the client's end.
@@ -45,15 +48,15 @@ type tunnel interface {
 
 func (w *wire) base() *wire { return w }
 
-// NewClient makes clients on n loops.
-func NewClient(t Target, n int) (*Client, error) {
+// NewClient makes clients of a target.
+func NewClient(t Target) (*Client, error) {
 	c := &Client{}
-	for i := range n {
+	for i := range c.workers {
 		l, err := NewLoop()
 		if err != nil {
 			return nil, err
 		}
-		c.workers = append(c.workers, &clientWorker{loop: l, target: t, number: i, stride: n})
+		c.workers[i] = &clientWorker{loop: l, target: t, number: i}
 	}
 	return c, nil
 }
@@ -61,34 +64,33 @@ func NewClient(t Target, n int) (*Client, error) {
 // id numbers the next connection.
 func (w *clientWorker) id() uint32 {
 	w.ids++
-	return uint32(w.ids*w.stride + w.number)
+	return uint32(w.ids*2 + w.number)
 }
 
-// each runs f for every worker with its share of n.
-func (c *Client) each(n int, f func(w *clientWorker, share int)) {
-	for i, w := range c.workers {
-		share := n / len(c.workers)
-		if i < n%len(c.workers) {
-			share++
-		}
-		w.loop.do(func() { f(w, share) })
+// worker is the one that has the tunnels of a path.
+func (c *Client) worker(path string) *clientWorker {
+	if path == "bulk" || path == "slow" {
+		return c.workers[1]
 	}
+	return c.workers[0]
 }
 
 // OpenArgs says which tunnels to open.
 type OpenArgs struct {
-	Path     string // echo, push or bulk
+	Path     string // echo, push, bulk, or slow: bulk with small socket buffers
 	Count    int
 	InFlight int // handshakes at a time; Count makes it a storm
 	Within   time.Duration
+	Tolerant bool // count handshakes that fail, instead of calling them errors
 }
 
 // Open opens tunnels and returns once all are up or failed, with the nanoseconds it took.
 func (c *Client) Open(a OpenArgs, took *int64) error {
 	start := Now()
-	c.each(a.Count, func(w *clientWorker, share int) {
-		w.path, w.toOpen = a.Path, share
-		for range max(1, a.InFlight/len(c.workers)) {
+	w := c.worker(a.Path)
+	w.loop.do(func() {
+		w.path, w.toOpen, w.tolerant = a.Path, a.Count, a.Tolerant
+		for range max(1, a.InFlight) {
 			w.openNext()
 		}
 	})
@@ -138,9 +140,11 @@ func (w *clientWorker) opened(u *upgrade, rest []byte) {
 	switch u.path {
 	case "echo":
 		t = &echoing{wire: base, w: w}
-	case "bulk":
-		s := &stream{wire: base, gotSum: &w.tally.Down, outSum: &w.tally.Up}
-		t = s
+	case "bulk", "slow":
+		t = &stream{wire: base, gotSum: &w.tally.Down, outSum: &w.tally.Up}
+		if u.path == "slow" {
+			base.shrink(unix.SO_RCVBUF)
+		}
 	default:
 		t = &subscriber{wire: base}
 	}
@@ -154,12 +158,19 @@ func (w *clientWorker) opened(u *upgrade, rest []byte) {
 	w.openNext()
 }
 
+// each runs f for both workers.
+func (c *Client) each(f func(w *clientWorker)) {
+	for _, w := range c.workers {
+		w.loop.do(func() { f(w) })
+	}
+}
+
 // Echo lets every echo tunnel send a message, await it and send the next, until Halt.
 func (c *Client) Echo(size int, _ *struct{}) error {
 	if _, err := newFrame(size, true); err != nil {
 		return err
 	}
-	c.each(0, func(w *clientWorker, _ int) {
+	c.each(func(w *clientWorker) {
 		w.running = true
 		for _, t := range w.tunnels {
 			if e, ok := t.(*echoing); ok {
@@ -179,7 +190,7 @@ func (c *Client) Speak(size int, _ *struct{}) error {
 	if err != nil {
 		return err
 	}
-	c.each(0, func(w *clientWorker, _ int) {
+	c.each(func(w *clientWorker) {
 		for _, t := range w.tunnels {
 			if s, ok := t.(*subscriber); ok {
 				seal(frame, size, message{due: Now(), tunnel: s.id, sequence: s.said})
@@ -200,7 +211,7 @@ type StreamArgs struct {
 
 // Stream changes what the bulk tunnels do.
 func (c *Client) Stream(a StreamArgs, _ *struct{}) error {
-	c.each(0, func(w *clientWorker, _ int) {
+	c.each(func(w *clientWorker) {
 		for _, t := range w.tunnels {
 			if s, ok := t.(*stream); ok && !s.gone {
 				s.set(a.Up, a.Stall)
@@ -215,9 +226,10 @@ type SessionsArgs struct{ InFlight int }
 
 // Sessions connects, upgrades, closes and begins again, until Halt.
 func (c *Client) Sessions(a SessionsArgs, _ *struct{}) error {
-	c.each(a.InFlight, func(w *clientWorker, share int) {
+	w := c.workers[0]
+	w.loop.do(func() {
 		w.running = true
-		for range share {
+		for range a.InFlight {
 			w.busy++
 			(&session{w: w}).next()
 		}
@@ -227,9 +239,10 @@ func (c *Client) Sessions(a SessionsArgs, _ *struct{}) error {
 
 // Requests sends plain requests over keep-alive connections, until Halt.
 func (c *Client) Requests(a RequestsArgs, _ *struct{}) error {
-	c.each(a.Connections, func(w *clientWorker, share int) {
+	w := c.workers[0]
+	w.loop.do(func() {
 		w.running = true
-		for range share {
+		for range a.Connections {
 			w.busy++
 			(&exchange{w: w, RequestsArgs: a}).connect()
 		}
@@ -239,8 +252,15 @@ func (c *Client) Requests(a RequestsArgs, _ *struct{}) error {
 
 // Halt ends the closed loops and waits for the rounds under way.
 func (c *Client) Halt(_ struct{}, _ *struct{}) error {
-	c.each(0, func(w *clientWorker, _ int) { w.running = false })
+	c.each(func(w *clientWorker) { w.running = false })
 	return c.wait(30*time.Second, func(w *clientWorker) bool { return w.busy == 0 })
+}
+
+// Background lets bulk tunnels give way to messages that are timed.
+func (c *Client) Background(_ struct{}, _ *struct{}) (err error) {
+	l := c.workers[1].loop
+	l.do(func() { err = l.yield() })
+	return err
 }
 
 // Mark gives what was counted and starts new histograms.
@@ -248,7 +268,10 @@ func (c *Client) Mark(_ struct{}, t *Tally) error {
 	*t = Tally{}
 	for _, w := range c.workers {
 		var one Tally
-		w.loop.do(func() { one = w.tally.take() })
+		w.loop.do(func() {
+			w.tally.Busy = []int64{w.loop.busy}
+			one = w.tally.take()
+		})
 		t.Merge(&one)
 	}
 	return nil
@@ -256,7 +279,7 @@ func (c *Client) Mark(_ struct{}, t *Tally) error {
 
 // Close closes every tunnel without a word, as a browser does whose machine goes to sleep.
 func (c *Client) Close(_ struct{}, _ *struct{}) error {
-	c.each(0, func(w *clientWorker, _ int) {
+	c.each(func(w *clientWorker) {
 		for _, t := range w.tunnels {
 			if !t.base().gone {
 				t.close()

@@ -56,10 +56,10 @@ func (e *exchange) begin() {
 	e.id, e.started = e.w.id(), Now()
 	e.sent, e.got, e.want, e.last = 0, 0, -1, false
 	if e.Post {
-		e.out = e.w.target.appendHead(e.out[:0], "POST", "blob", e.id)
+		e.out = appendHead(e.out[:0], "POST", "blob", e.id, false)
 		e.out = fmt.Appendf(e.out, "Content-Type: application/octet-stream\r\nContent-Length: %d\r\n", e.Size)
 	} else {
-		e.out = e.w.target.appendHead(e.out[:0], "GET", "blob/"+strconv.FormatInt(e.Size, 10), e.id)
+		e.out = appendHead(e.out[:0], "GET", "blob/"+strconv.FormatInt(e.Size, 10), e.id, false)
 		e.sent = e.Size
 	}
 	e.out = append(e.out, "Accept: */*\r\nUser-Agent: bench\r\n\r\n"...)

@@ -39,6 +39,8 @@ type Loop struct {
 	free        []int32
 	buf         []byte
 
+	busy int64 // nanoseconds not spent waiting
+
 	// tick, if set, is called before every wait with the time and returns
 	// when it wants to be called next: 0 for at once, negative for never.
 	tick func(now int64) int64
@@ -65,9 +67,9 @@ func NewLoop() (*Loop, error) {
 	return l, nil
 }
 
-// ProcsFor is the GOMAXPROCS that n loops need: a waiting loop keeps its P, so
-// two more are left for the control connection and the runtime.
-func ProcsFor(n int) int { return n + 2 }
+// procs is the GOMAXPROCS of a process with two loops: a waiting loop keeps
+// its P, so two more are left for the control connection and the runtime.
+const procs = 4
 
 // waker empties the eventfd; run looks at posted after every wait anyway.
 type waker Loop
@@ -120,22 +122,53 @@ func (l *Loop) release(s int32) {
 // do runs f on the loop and waits for it.
 func (l *Loop) do(f func()) {
 	done := make(chan struct{})
+	l.post(func() { f(); close(done) })
+	<-done
+}
+
+// post runs f on the loop some time later.
+func (l *Loop) post(f func()) {
 	l.mu.Lock()
-	l.posted = append(l.posted, func() { f(); close(done) })
+	l.posted = append(l.posted, f)
 	l.mu.Unlock()
 	var one = [8]byte{1}
 	_, _ = unix.Write(l.wake, one[:])
-	<-done
+}
+
+// yield makes the loop give way to everything else that wants a core: its
+// thread keeps it from now on, at a lower priority.
+func (l *Loop) yield() error {
+	runtime.LockOSThread()
+	const nice = 10
+	if err := unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), nice); err != nil {
+		return fmt.Errorf("lower the priority of a loop: %w", err)
+	}
+	return nil
+}
+
+// let takes fd out of the loop without closing it.
+func (l *Loop) let(s int32, fd int) {
+	if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, fd, nil); err != nil {
+		panic(fmt.Sprintf("take a live descriptor out of epoll: %v", err))
+	}
+	l.release(s)
 }
 
 func (l *Loop) run() {
 	events := make([]unix.EpollEvent, 512)
+	woken := Now()
 	for {
 		wait := int64(-1)
 		if l.tick != nil {
 			wait = l.tick(Now())
 		}
+		if wait != 0 {
+			l.busy += Now() - woken
+		}
 		n := l.wait(events, wait)
+		if wait != 0 {
+			woken = Now()
+		}
 		for i := range events[:n] {
 			ev := &events[i]
 			s := &l.slots[ev.Fd]
@@ -157,7 +190,7 @@ func (l *Loop) run() {
 // wait blocks for at most d nanoseconds, without end if d is negative.
 //
 // The call is raw: the scheduler is not told and no P changes hands, which is
-// why GOMAXPROCS must leave room (ProcsFor). The runtime's preemption signal
+// why GOMAXPROCS must leave room (procs). The runtime's preemption signal
 // ends the call with EINTR every now and then, so nothing can hang on it.
 func (l *Loop) wait(events []unix.EpollEvent, d int64) int {
 	var ts *unix.Timespec

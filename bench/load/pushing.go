@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// pushing is one loop's share of a Push under way.
+// pushing is a Push under way.
 type pushing struct {
 	frame    []byte
 	size     int
@@ -17,7 +17,7 @@ type pushing struct {
 	gaps     *rand.Rand
 }
 
-func newPushing(args PushArgs, share float64, now int64) (*pushing, error) {
+func newPushing(args PushArgs, now int64) (*pushing, error) {
 	frame, err := newFrame(args.Size, false)
 	if err != nil {
 		return nil, err
@@ -25,10 +25,10 @@ func newPushing(args PushArgs, share float64, now int64) (*pushing, error) {
 	p := &pushing{frame: frame, size: args.Size, due: float64(now), left: -1, once: args.Once,
 		gaps: rand.New(rand.NewPCG(1, 2))}
 	if args.Rate > 0 {
-		p.interval = float64(time.Second) / (float64(args.Rate) * share)
+		p.interval = float64(time.Second) / float64(args.Rate)
 	}
 	if args.Count > 0 {
-		p.left = int(float64(args.Count)*share + 0.5)
+		p.left = args.Count
 	}
 	return p, nil
 }

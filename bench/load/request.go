@@ -26,27 +26,28 @@ const browser = "Pragma: no-cache\r\n" +
 	"Accept-Language: en-GB,en;q=0.9\r\n" +
 	"Sec-WebSocket-Protocol: jmap\r\n"
 
-// target is where a request goes: without a proxy nobody moves the token, so
-// the client sends the header itself.
-func (t Target) appendHead(b []byte, method, path string, id uint32) []byte {
+// appendHead begins a request's head. The token goes into the query of an
+// upgrade through a proxy. Without a proxy nobody would move it, so the client
+// sends the header itself, as it does in a plain request anyway.
+func appendHead(b []byte, method, path string, id uint32, inQuery bool) []byte {
 	b = append(b, method...)
 	b = append(b, " /jmap/"...)
 	b = append(b, path...)
 	b = append(b, '?')
-	if !t.Direct {
+	if inQuery {
 		b = append(b, "access_token="+escaped+"&"...)
 	}
 	b = append(b, "t="...)
 	b = strconv.AppendUint(b, uint64(id), 10)
 	b = append(b, " HTTP/1.1\r\nHost: mail.example\r\n"...)
-	if t.Direct {
+	if !inQuery {
 		b = append(b, "Authorization: Bearer "+token+"\r\n"...)
 	}
 	return b
 }
 
 func (t Target) appendUpgrade(b []byte, path string, id uint32) []byte {
-	b = t.appendHead(b, "GET", path, id)
+	b = appendHead(b, "GET", path, id, !t.Direct)
 	b = append(b, "Connection: Upgrade\r\nUpgrade: websocket\r\n"...)
 	b = append(b, browser...)
 	b = append(b, "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: "...)

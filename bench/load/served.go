@@ -182,11 +182,15 @@ func (s *served) upgrade(rest []byte) {
 		p := &pushed{wire: base, w: w, index: len(w.pushed)}
 		w.pushed = append(w.pushed, p)
 		g = p
-	case "bulk":
-		b := &upstreamBulk{stream: stream{wire: base}, w: w}
-		w.bulks = append(w.bulks, b)
-		b.flow()
-		g = b
+	case "bulk", "slow":
+		if s.request.path == "slow" {
+			base.shrink(unix.SO_SNDBUF)
+		}
+		w.loop.let(s.slot, s.fd)
+		fd, id, early := s.fd, s.request.id, bytes.Clone(rest)
+		w.tally.Open-- // the other worker counts it
+		w.bytes.loop.post(func() { w.bytes.bulk(fd, id, early) })
+		return
 	default:
 		w.tally.fail("upgrade for unknown path %q", s.request.path)
 		s.close()

@@ -13,9 +13,11 @@ type Tally struct {
 	Down, Up uint64 // bulk and body bytes from and to the upstream
 	Requests uint64 // plain requests answered
 	Blocked  uint64 // sends that found the socket full
+	Failed   uint64 // handshakes that a storm may lose
 	Errors   uint64
-	First    string // the first error's text
-	LastAt   int64  // when the last message arrived
+	First    string  // the first error's text
+	LastAt   int64   // when the last message arrived
+	Busy     []int64 // nanoseconds that each loop has not waited
 
 	Latency   Histogram // of messages, round trips or requests
 	Handshake Histogram // connect to verified 101
@@ -50,8 +52,10 @@ func (t *Tally) Merge(o *Tally) {
 	t.Up += o.Up
 	t.Requests += o.Requests
 	t.Blocked += o.Blocked
+	t.Failed += o.Failed
 	t.Errors += o.Errors
 	t.LastAt = max(t.LastAt, o.LastAt)
+	t.Busy = append(t.Busy, o.Busy...)
 	t.Latency.Merge(&o.Latency)
 	t.Handshake.Merge(&o.Handshake)
 	t.Lateness.Merge(&o.Lateness)

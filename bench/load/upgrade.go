@@ -60,7 +60,11 @@ func (u *upgrade) ask() {
 }
 
 func (u *upgrade) fail(format string, args ...any) {
-	u.w.tally.fail(format, args...)
+	if u.w.tolerant {
+		u.w.tally.Failed++
+	} else {
+		u.w.tally.fail(format, args...)
+	}
 	u.w.loop.drop(u.slot, u.fd)
 	u.failed()
 }

@@ -1,7 +1,7 @@
 package load
 
 import (
-	"fmt"
+	"errors"
 	"net/netip"
 
 	"golang.org/x/sys/unix"
@@ -10,13 +10,17 @@ import (
 // Upstream is the mail server's stand-in: it demands the Bearer header, answers
 // 101, and then does what the path says: echo, push, bulk; blob answers plain
 // requests. Its methods are called over net/rpc.
+//
+// It has two loops: bulk tunnels go to the second, so that a megabyte on its
+// way does not delay a message that is to be timed.
 type Upstream struct {
-	workers []*upstreamWorker
+	workers [2]*upstreamWorker
 }
 
-// upstreamWorker is one loop with its listener and tunnels.
+// upstreamWorker is one loop with its tunnels.
 type upstreamWorker struct {
 	loop   *Loop
+	bytes  *upstreamWorker // the worker for bulk tunnels
 	tally  Tally
 	pushed []*pushed
 	bulks  []*upstreamBulk
@@ -24,29 +28,27 @@ type upstreamWorker struct {
 	flow   bool // bulk tunnels send
 }
 
-// NewUpstream listens with n loops on one address.
-func NewUpstream(at netip.AddrPort, n int) (*Upstream, error) {
+// NewUpstream listens on an address.
+func NewUpstream(at netip.AddrPort) (*Upstream, error) {
+	fd, err := listen(at)
+	if err != nil {
+		return nil, err
+	}
 	u := &Upstream{}
-	for range n {
-		fd, err := listen(at)
-		if err != nil {
-			return nil, err
-		}
+	for i := range u.workers {
 		l, err := NewLoop()
 		if err != nil {
 			return nil, err
 		}
-		w := &upstreamWorker{loop: l}
-		l.do(func() {
-			l.tick = w.tick
-			_, err = l.add(fd, unix.EPOLLIN, &acceptor{w, fd})
-		})
-		if err != nil {
-			return nil, err
-		}
-		u.workers = append(u.workers, w)
+		u.workers[i] = &upstreamWorker{loop: l}
 	}
-	return u, nil
+	first := u.workers[0]
+	first.bytes = u.workers[1]
+	first.loop.do(func() {
+		first.loop.tick = first.tick
+		_, err = first.loop.add(fd, unix.EPOLLIN, &acceptor{first, fd})
+	})
+	return u, err
 }
 
 // acceptor is the guest behind a listener.
@@ -82,36 +84,29 @@ func (a *acceptor) ready(uint32) {
 
 // PushArgs says what to push over all push tunnels together.
 type PushArgs struct {
-	Size  int // of a payload, in bytes
-	Rate  int // messages a second; 0 sends as fast as the sockets take them
-	Count int // messages in all; 0 goes on until Halt
-	Once  bool
+	Size  int  // of a payload, in bytes
+	Rate  int  // messages a second; 0 sends as fast as the sockets take them
+	Count int  // messages in all; 0 goes on until Halt
+	Once  bool // one message to each tunnel, all due at one time
 }
 
-// Push starts to push, one message per tunnel in turn. With Once it sends one
-// message to each tunnel at one due time and returns that time in due.
-func (u *Upstream) Push(args PushArgs, due *int64) error {
-	total := 0
-	counts := make([]int, len(u.workers))
-	for i, w := range u.workers {
-		w.loop.do(func() { counts[i] = len(w.pushed) })
-		total += counts[i]
-	}
-	if total == 0 {
-		return fmt.Errorf("no push tunnel is open")
-	}
+// Push starts to push, one message per tunnel in turn. due is when the first
+// message is.
+func (u *Upstream) Push(args PushArgs, due *int64) (err error) {
+	w := u.workers[0]
 	*due = Now()
-	for i, w := range u.workers {
-		share := float64(counts[i]) / float64(total)
-		p, err := newPushing(args, share, *due)
-		if err != nil {
-			return err
-		}
-		if counts[i] > 0 {
-			w.loop.do(func() { w.push = p })
-		}
+	p, err := newPushing(args, *due)
+	if err != nil {
+		return err
 	}
-	return nil
+	w.loop.do(func() {
+		if len(w.pushed) == 0 {
+			err = errors.New("no push tunnel is open")
+			return
+		}
+		w.push = p
+	})
+	return err
 }
 
 // Flow starts or stops the bulk tunnels' streams towards the client.
@@ -129,10 +124,16 @@ func (u *Upstream) Flow(on bool, _ *struct{}) error {
 
 // Halt stops pushing and streaming. What sockets could not take yet still goes out.
 func (u *Upstream) Halt(_ struct{}, _ *struct{}) error {
-	for _, w := range u.workers {
-		w.loop.do(func() { w.push, w.flow = nil, false })
-	}
-	return nil
+	first := u.workers[0]
+	first.loop.do(func() { first.push = nil })
+	return u.Flow(false, nil)
+}
+
+// Background lets bulk tunnels give way to messages that are timed.
+func (u *Upstream) Background(_ struct{}, _ *struct{}) (err error) {
+	l := u.workers[1].loop
+	l.do(func() { err = l.yield() })
+	return err
 }
 
 // Mark gives what was counted and starts new histograms.
@@ -140,10 +141,15 @@ func (u *Upstream) Mark(_ struct{}, t *Tally) error {
 	*t = Tally{}
 	for _, w := range u.workers {
 		var one Tally
-		w.loop.do(func() { one = w.tally.take() })
+		w.loop.do(func() { one = w.mark() })
 		t.Merge(&one)
 	}
 	return nil
+}
+
+func (w *upstreamWorker) mark() Tally {
+	w.tally.Busy = []int64{w.loop.busy}
+	return w.tally.take()
 }
 
 func (w *upstreamWorker) tick(now int64) int64 {

@@ -79,10 +79,27 @@ type upstreamBulk struct {
 	w *upstreamWorker
 }
 
+// bulk takes over a tunnel from the loop that accepted it.
+func (w *upstreamWorker) bulk(fd int, id uint32, early []byte) {
+	b := &upstreamBulk{w: w, stream: stream{
+		wire:   wire{loop: w.loop, tally: &w.tally, fd: fd, id: id},
+		outSum: &w.tally.Down, gotSum: &w.tally.Up,
+	}}
+	var err error
+	if b.slot, err = w.loop.add(fd, unix.EPOLLIN, b); err != nil {
+		w.tally.fail("%v", err)
+		_ = unix.Close(fd)
+		return
+	}
+	w.tally.Open++
+	w.bulks = append(w.bulks, b)
+	b.flow()
+	b.feed(early)
+}
+
 func (b *upstreamBulk) flow() {
 	if b.gone {
 		return
 	}
-	b.outSum, b.gotSum = &b.tally.Down, &b.tally.Up
 	b.set(b.w.flow, false)
 }

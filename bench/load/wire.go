@@ -52,6 +52,14 @@ func (w *wire) send(b []byte) {
 	}
 }
 
+// shrink gives the socket a small buffer, so that what waits on the way to a
+// slow reader waits in the proxy's sockets, and not in the load generator's.
+func (w *wire) shrink(buffer int) {
+	if err := unix.SetsockoptInt(w.fd, unix.SOL_SOCKET, buffer, 64<<10); err != nil {
+		w.tally.fail("shrink a socket's buffer: %v", err)
+	}
+}
+
 // flush goes on where send was stopped.
 func (w *wire) flush() {
 	if len(w.out) == 0 {

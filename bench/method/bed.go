@@ -42,7 +42,7 @@ func newBed(p peers.Peer, tools peers.Tools, result *Result) (*Bed, error) {
 	if err := os.Chmod(b.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("open directory: %w", err)
 	}
-	if b.Upstream, err = load.Spawn("upstream", upstream, 1); err != nil {
+	if b.Upstream, err = load.Spawn("upstream", upstream); err != nil {
 		b.stop()
 		return nil, err
 	}
@@ -55,7 +55,7 @@ func newBed(p peers.Peer, tools peers.Tools, result *Result) (*Bed, error) {
 		if p.Direct() {
 			kind, to = "direct", upstream
 		}
-		b.Client, err = load.Spawn(kind, to, 1)
+		b.Client, err = load.Spawn(kind, to)
 	}
 	if err != nil {
 		b.stop()
@@ -189,8 +189,7 @@ func (b *Bed) Delivered() error {
 	})
 }
 
-// finish closes what is open, sees that the proxy lets go of it too, and
-// collects the errors of both ends.
+// finish closes what is open and sees that the proxy lets go of it too.
 func (b *Bed) finish() {
 	for _, o := range b.All() {
 		if err := o.Client.Call("Close", struct{}{}, nil); err != nil {
@@ -207,13 +206,20 @@ func (b *Bed) finish() {
 				b.Fault("%v", err)
 			}
 		}
+	}
+}
+
+// collect takes the errors of both ends into the result.
+func (b *Bed) collect() {
+	for _, o := range b.All() {
 		for _, end := range []*load.Agent{o.Client, o.Upstream} {
 			t, err := end.Mark()
 			if err != nil {
 				b.Fault("%v", err)
 			} else if t.Errors > 0 {
-				b.Fault("%s", t.First)
-				b.Result.Errors += t.Errors - 1
+				// What went wrong on a connection explains the rest.
+				b.Result.First = t.First
+				b.Result.Errors += t.Errors
 			}
 		}
 	}

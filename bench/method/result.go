@@ -26,11 +26,11 @@ type Result struct {
 	Took     float64            `json:"took_s"`
 	Metrics  map[string]float64 `json:"metrics"`
 
-	// Shares of one core that the two ends used in the window, and of the whole
+	// Cores that the two ends used in the window, and the share of the whole
 	// machine that nobody used.
-	ClientBusy   float64 `json:"client_busy"`
-	UpstreamBusy float64 `json:"upstream_busy"`
-	MachineIdle  float64 `json:"machine_idle"`
+	ClientCPU   float64 `json:"client_cpu"`
+	UpstreamCPU float64 `json:"upstream_cpu"`
+	MachineIdle float64 `json:"machine_idle"`
 	// Late is the 99th percentile of how late a paced sender sent, in microseconds.
 	Late float64 `json:"sender_late_us,omitempty"`
 

@@ -69,11 +69,12 @@ func (p Plan) once(s Scenario, peer peers.Peer, round int) (r Result) {
 	}
 	if err := s.Run(b, p.Size); err != nil {
 		b.Fault("%v", fmt.Errorf("%s of %s: %w", s.Name, peer.Name, err))
-		if b.Proxy != nil && b.Proxy.Output() != "" {
-			r.First += "; the proxy says: " + b.Proxy.Output()
-		}
-		return r
+	} else {
+		b.finish()
 	}
-	b.finish()
+	b.collect()
+	if r.Errors > 0 && b.Proxy != nil && b.Proxy.Output() != "" {
+		r.First += "; the proxy says: " + b.Proxy.Output()
+	}
 	return r
 }

@@ -28,6 +28,8 @@ type Peer struct {
 	OnlyPlain bool
 	// NoPlain marks one that relays upgrades only.
 	NoPlain bool
+	// Heavy marks one that 100,000 tunnels would cost 5 GiB and more.
+	Heavy bool
 	// Descriptors it holds for a tunnel.
 	Descriptors int
 

@@ -50,12 +50,12 @@ func streamed(b *method.Bed, s method.Size, tunnels int, both bool) error {
 	return nil
 }
 
-// stopStreams ends what both ends send and waits for all of it to arrive.
+// stopStreams ends all that both ends send and waits for all of it to arrive.
 func stopStreams(b *method.Bed) error {
 	if err := b.Client.Call("Stream", load.StreamArgs{}, nil); err != nil {
 		return err
 	}
-	if err := b.Upstream.Call("Flow", false, nil); err != nil {
+	if err := b.Upstream.Call("Halt", struct{}{}, nil); err != nil {
 		return err
 	}
 	return b.Delivered()

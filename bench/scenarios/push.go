@@ -41,6 +41,20 @@ var push = []method.Scenario{
 
 var perSecondNote = method.Metric{Name: "per_s", Title: "delivered", Unit: "/s", Higher: true, Plain: true}
 
+// pushWindow pushes over the tunnels of all beds, at a rate for all together, and measures.
+func pushWindow(b *method.Bed, s method.Size, rate int) (method.Window, error) {
+	beds := b.All()
+	for _, o := range beds {
+		var due int64
+		err := o.Upstream.Call("Push", load.PushArgs{Size: messageSize, Rate: rate / len(beds)}, &due)
+		if err != nil {
+			return method.Window{}, err
+		}
+	}
+	time.Sleep(s.Warm)
+	return b.Measure(s.Window)
+}
+
 // pushed opens tunnels, pushes at a rate, 0 for flat out, and records the window.
 func pushed(b *method.Bed, s method.Size, tunnels, rate int) (method.Window, error) {
 	if _, err := b.Open("push", tunnels, flight); err != nil {
@@ -49,23 +63,19 @@ func pushed(b *method.Bed, s method.Size, tunnels, rate int) (method.Window, err
 	return pushing(b, s, rate)
 }
 
-// pushing pushes over the tunnels that are open.
+// pushing pushes over the tunnels that are open and records the window.
 func pushing(b *method.Bed, s method.Size, rate int) (method.Window, error) {
-	var due int64
-	err := b.Upstream.Call("Push", load.PushArgs{Size: messageSize, Rate: rate}, &due)
-	if err != nil {
-		return method.Window{}, err
-	}
-	time.Sleep(s.Warm)
-	w, err := b.Measure(s.Window)
+	w, err := pushWindow(b, s, rate)
 	if err != nil {
 		return w, err
 	}
-	if err := b.Upstream.Call("Halt", struct{}{}, nil); err != nil {
-		return w, err
-	}
-	if err := b.Delivered(); err != nil {
-		return w, err
+	for _, o := range b.All() {
+		if err := o.Upstream.Call("Halt", struct{}{}, nil); err != nil {
+			return w, err
+		}
+		if err := o.Delivered(); err != nil {
+			return w, err
+		}
 	}
 	b.Set("per_s", float64(w.Client.Messages)/w.Seconds())
 	b.Set("cpu_us", w.Per(w.Client.Messages))

@@ -12,7 +12,7 @@ import (
 
 // All are the scenarios in the order of the report.
 var All = slices.Concat(
-	idle, handshake, push, echo, bulk, plain,
+	idle, growth, handshake, storm, push, fanout, mixed, echo, bulk, slow, plain,
 )
 
 // Find gives the scenarios that the comma-separated list names: by name, by the
