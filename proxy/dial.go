@@ -52,5 +52,10 @@ func (a *attempts) left(now time.Time) time.Duration {
 	return max(a.end.Sub(now), 1)
 }
 
-// failed notes why an attempt failed.
-func (a *attempts) failed(why reason, err error) { a.last, a.err = why, err }
+// failed notes why an attempt failed. That time ran out tells less than what the
+// attempts before it met with.
+func (a *attempts) failed(why reason, err error) {
+	if a.err == nil || why != refusedDialSlow {
+		a.last, a.err = why, err
+	}
+}

@@ -11,10 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-var (
-	errNoAnswer    = errors.New("connection closed without an answer")
-	errManyInterim = errors.New("too many interim answers")
-)
+var errNoAnswer = errors.New("connection closed without an answer")
 
 // startDial connects to the upstream and sends the head, which is in w.out.
 func (h *handshake) startDial() {

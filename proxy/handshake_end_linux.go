@@ -83,14 +83,13 @@ func (h *handshake) toExchange(data []byte) {
 // toRefusedExchange hands over a handshake that the upstream answered with something
 // else than 101: the answer is relayed whole, and both sides close.
 func (h *handshake) toRefusedExchange(answer []byte) {
-	off := h.off
 	up := h.w.loop.Release(h.ref, splice.Upstream)
 	h.up = -1
 	x := h.newExchange(nil)
 	x.setUpstream(newSock(up))
 	x.ans.add(answer) // may lie in h.out
 	h.free()
-	x.p.start(x, func() { x.serveRefused(off) })
+	x.p.start(x, x.serveRefused)
 }
 
 func (h *handshake) newExchange(data []byte) *exchange {

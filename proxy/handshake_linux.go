@@ -31,9 +31,13 @@ type handshake struct {
 	in     *bytebufferpool.ByteBuffer // from the client: part of a head, later what came early behind it
 	seen   int                        // of in, looked at for the end of the head
 	unread bool                       // the client may hold bytes for which no event will come
+	left   bool                       // the client has sent a FIN, or worse
+	heard  splice.Events              // of the upstream, not acted on yet
+	got    int                        // bytes from the client, and from the upstream,
+	gotUp  int                        // that nobody has counted yet
 	extra  bool                       // over the connection limit: counted in w.refusing
 	out    *bytebufferpool.ByteBuffer // to the upstream: what is left of the rewritten head; later part of the answer
-	off    int                        // of out: sent; later where the final answer's head begins
+	off    int                        // of out: sent
 	accept [28]byte                   // the Sec-WebSocket-Accept that must come back
 
 	asked   time.Time // when the head was complete
@@ -102,6 +106,8 @@ const spareMost = 64
 
 // free gives the handshake back; the loop does not know it any more.
 func (h *handshake) free() {
+	h.w.p.count.fromClient.Add(uint64(h.got))
+	h.w.p.count.fromUpstream.Add(uint64(h.gotUp))
 	putBuffer(&h.in)
 	putBuffer(&h.out)
 	w := h.w
@@ -129,13 +135,16 @@ func keep(b **bytebufferpool.ByteBuffer, p []byte) {
 	(*b).Write(p)
 }
 
+// leaves are the events that mean that a peer sends no more.
+const leaves = splice.FIN | splice.Gone | splice.Broken
+
 // Ready goes on where the handshake waits. See splice.Handler.
 func (h *handshake) Ready(side splice.Side, ev splice.Events) {
-	const end = splice.FIN | splice.Gone | splice.Broken
 	switch {
 	case side == splice.Upstream && h.up < 0:
 		// Of an attempt that was given up in the same turn.
 	case side == splice.Upstream:
+		h.heard |= ev &^ splice.Out
 		switch h.stage {
 		case atConnect:
 			h.connected()
@@ -144,14 +153,15 @@ func (h *handshake) Ready(side splice.Side, ev splice.Events) {
 		}
 		// Not an else: an answer may have come before all of the head had gone, and
 		// its edge is this one.
-		if h.stage == atAnswer && ev&^splice.Out != 0 {
+		if h.stage == atAnswer && h.heard != 0 {
+			ev, h.heard = h.heard, 0
 			h.readAnswer(ev)
 		}
 	case h.stage == atHead:
 		h.readHead(ev)
 	case h.stage == atLinger:
 		h.linger()
-	case ev&end != 0:
+	case ev&leaves != 0:
 		// The client has gone, so nobody is there for whom to go on.
 		h.close(endGone, ByClient, nil)
 	case ev&(splice.In|splice.Urgent) != 0:
@@ -216,7 +226,8 @@ func (h *handshake) readHead(ev splice.Events) {
 			h.close(endGone, ByClient, nil)
 			return
 		}
-		w.p.count.fromClient.Add(uint64(n))
+		h.got += n
+		h.left = ev&leaves != 0
 		data := buf[:had+n]
 		h.unread = n == len(buf)-had || ev != 0 && ev != splice.In
 		end, err := httphead.End(data, h.seen, limits)
@@ -258,6 +269,9 @@ func (h *handshake) request(data []byte, n int) {
 		return
 	case !v.upgrade:
 		h.toExchange(data)
+		return
+	case h.left:
+		h.close(endGone, ByClient, nil) // nobody is there to have a tunnel
 		return
 	}
 	h.asked = time.Now()
@@ -303,10 +317,10 @@ func (h *handshake) readAnswer(ev splice.Events) {
 			h.refuse(refusedAnswer, "it ends within its head")
 			return
 		}
-		w.p.count.fromUpstream.Add(uint64(n))
+		h.gotUp += n
 		data := buf[:had+n]
 		more := n == len(buf)-had || ev&^(splice.In|splice.Out) != 0
-		done, err := h.answer(data, more)
+		left, done, err := h.answer(data, more)
 		if err != nil {
 			w.p.warnAnswer(refusedAnswer, err)
 			h.refuse(refusedAnswer, err.Error())
@@ -316,9 +330,9 @@ func (h *handshake) readAnswer(ev splice.Events) {
 			return
 		}
 		if h.out != nil {
-			h.out.B = data
+			h.out.B = append(h.out.B[:0], left...)
 		} else {
-			keep(&h.out, data)
+			keep(&h.out, left)
 		}
 		if !more {
 			return
@@ -326,38 +340,40 @@ func (h *handshake) readAnswer(ev splice.Events) {
 	}
 }
 
-// answer looks for the final answer's head in data, past interim ones (which go to
-// the client together with it), and acts on it. done is false if there is more to come.
-func (h *handshake) answer(data []byte, more bool) (done bool, err error) {
+// answer looks for the final answer's head in data, past interim ones, and acts on
+// it. It returns what is left of data, and done once the final head was there.
+func (h *handshake) answer(data []byte, more bool) (left []byte, done bool, err error) {
 	w := h.w
 	for {
-		n, err := httphead.End(data[h.off:], 0, answerLimits)
-		if err != nil {
-			return false, err
+		n, err := httphead.End(data, 0, answerLimits)
+		if err != nil || n == 0 {
+			return data, false, err
 		}
-		if n == 0 {
-			return false, nil
-		}
-		if err := w.res.Parse(data[h.off:h.off+n], answerLimits); err != nil {
-			return false, err
+		if err := w.res.Parse(data[:n], answerLimits); err != nil {
+			return data, false, err
 		}
 		switch status := w.res.Status; {
 		case status == 101:
 			if err := w.res.CheckAccepted(&h.accept); err != nil {
 				w.p.warnAnswer(refusedAccept, err)
 				h.refuse(refusedAccept, err.Error())
-				return true, nil
+				return data, true, nil
 			}
 			h.toTunnel(data, more)
-			return true, nil
+			return data, true, nil
 		case status >= 200:
 			w.p.count.refused[refusedByUpstream].Add(1)
 			h.toRefusedExchange(data)
-			return true, nil
+			return data, true, nil
 		}
-		if h.off += n; h.off > answerLimits.Bytes {
-			return false, errManyInterim
+		// Interim answers are for the client, and at once (RFC 9110 section 15.2). It
+		// has been sent nothing yet, so a socket without room is beyond help.
+		if m, errno := rawsock.Write(h.client, data[:n]); errno != 0 || m < n {
+			h.close(endGone, ByClient, nil)
+			return data, true, nil
 		}
+		w.p.count.toClient.Add(uint64(n))
+		data = data[n:]
 	}
 }
 
@@ -375,6 +391,9 @@ func (h *handshake) toTunnel(answer []byte, more bool) {
 	if p.log.Enabled(context.Background(), slog.LevelDebug) {
 		p.log.Debug("tunnel opened", "client", peerName(h.peer), "upstream", p.set.up.name)
 	}
+	// From here on the loop counts, what it is handed included.
+	h.got -= len(hand.Early[splice.Client])
+	h.gotUp -= len(answer)
 	w.loop.Tunnel(h.ref, hand)
 	h.free()
 }

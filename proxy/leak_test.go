@@ -30,7 +30,7 @@ var visits = []visit{
 	{"half a head, then resets", say("GET /ok HTTP/1.1\r\nHo", (*peer).reset)},
 	{"three requests", func(p *peer) error {
 		for range 3 {
-			if err := ask(p, plainHead("/ok"), "HTTP/1.1 200"); err != nil {
+			if err := ask(p, plainHead("/ok"), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"); err != nil {
 				return err
 			}
 		}

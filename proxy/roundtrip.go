@@ -71,9 +71,7 @@ func (x *exchange) roundTrip(n int) bool {
 	if !keep {
 		unread := up.halt(x)
 		x.endAs(endDone, ByUpstream, nil)
-		if x.end.why == endDone || unread {
-			x.linger()
-		}
+		x.partOrderly(unread)
 	}
 	return keep
 }
@@ -283,27 +281,27 @@ func (x *exchange) clientLost(err error) bool {
 }
 
 // serveRefused relays the answer of an upstream that did not accept an upgrade. It
-// is in x.ans, with interim ones before it up to off, and its head is complete.
-func (x *exchange) serveRefused(off int) {
+// is in x.ans, and its head is complete.
+func (x *exchange) serveRefused() {
 	defer x.finish()
-	n, err := httphead.End(x.ans.bytes()[off:], 0, answerLimits)
+	n, err := httphead.End(x.ans.bytes(), 0, answerLimits)
 	if err == nil {
-		err = x.res.Parse(x.ans.bytes()[off:off+n], answerLimits)
+		err = x.res.Parse(x.ans.bytes()[:n], answerLimits)
 	}
 	if err != nil { // cannot be: the handshake has seen it whole
 		x.refuse(refusedAnswer, err.Error())
 		return
 	}
-	if off > 0 {
-		if err := x.toClient(x.ans.bytes()[:off]); err != nil {
-			x.clientLost(err)
-			return
-		}
-		x.ans.consume(off)
-	}
 	x.relayAnswer(n, true)
 	x.endAs(refusedByUpstream, ByUpstream, nil)
-	if x.end.why == refusedByUpstream || x.end.why == endDone {
+	x.partOrderly(false)
+}
+
+// partOrderly ends the connection after its last answer. The upstream goes first:
+// nothing more is wanted of it. unread says that the client may still be sending.
+func (x *exchange) partOrderly(unread bool) {
+	x.dropUpstream()
+	if x.end.why == endDone || x.end.why == refusedByUpstream || unread {
 		x.linger()
 	}
 }

@@ -66,21 +66,11 @@ func (st *story) play() (err error) {
 			}
 			continue
 		}
-		t0 := time.Now()
-		err := s.do(l)
-		if d := time.Since(t0); d > 500*time.Millisecond {
-			println("SLOW", st.name, l.no, l.who, l.verb, d.String())
-		}
-		if err != nil {
+		if err := s.do(l); err != nil {
 			return fmt.Errorf("line %d: %s: %w", l.no, l.who, err)
 		}
 	}
-	t0 := time.Now()
-	err = s.proxy.stop()
-	if d := time.Since(t0); d > 500*time.Millisecond {
-		println("SLOW", st.name, "stop", d.String())
-	}
-	if err != nil {
+	if err := s.proxy.stop(); err != nil {
 		return err
 	}
 	if err := s.surplus(); err != nil {
