@@ -1,0 +1,57 @@
+# run, build, test and fuzz need Go and make, nothing else; race needs a C compiler too.
+
+GO       ?= go
+FUZZTIME ?= 30s
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+
+# Static: the image is empty but for the binary. Trimmed: the same source gives the
+# same binary wherever it lies.
+BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)'
+
+# Linux has the event loops, the others the goroutine relay behind the same names.
+PLATFORMS := linux/amd64 linux/arm64 darwin/arm64 freebsd/amd64
+
+.PHONY: run build test race fuzz lint cross ci clean
+
+# Not by go run, which turns the clean end after Ctrl-C into a failure.
+run: build ## a mail-server stand-in, the proxy and a page to try
+	./wssplice demo
+
+build: ## the static binary ./wssplice
+	$(BUILD) -o wssplice ./cmd/wssplice
+
+test:
+	$(GO) test ./...
+
+race:
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+# go test fuzzes one target at a time. Each runs for FUZZTIME; one that fails
+# leaves its input in testdata/fuzz and stops the rest.
+fuzz:
+	@set -e; for dir in $$($(GO) list -f '{{.Dir}}' ./...); do \
+		for target in $$(cat "$$dir"/*_test.go 2>/dev/null | sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\)(.*/\1/p'); do \
+			echo "$$target in $${dir#$(CURDIR)/}"; \
+			(cd "$$dir" && $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) .); \
+		done; \
+	done
+
+lint:
+	@unformatted=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .); \
+	if [ -n "$$unformatted" ]; then echo "gofmt -w is due:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) mod tidy -diff
+
+# Tests are vetted as well, so that those of other systems keep compiling.
+cross:
+	@set -e; for platform in $(PLATFORMS); do \
+		echo "$$platform"; \
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 $(GO) build -o /dev/null ./cmd/wssplice; \
+		GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 $(GO) vet ./...; \
+	done
+
+ci: lint test race cross build
+
+clean:
+	rm -rf wssplice dist

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/wssplice/wssplice/proxy"
+)
+
+// resolvePatience bounds the only thing that check asks of the network.
+const resolvePatience = 3 * time.Second
+
+// check says whether serve would accept the settings, and what they mean.
+func (h *host) check(s *settings) int {
+	cfg, err := s.config()
+	if err != nil {
+		return h.fail(exitUsage, err)
+	}
+	for _, v := range h.env.unknown() {
+		hint := ""
+		if v.near != "" {
+			hint = ", is " + v.near + " meant?"
+		}
+		fmt.Fprintf(h.stderr, "wssplice: variable %s is unknown%s\n", v.name, hint)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), resolvePatience)
+	defer cancel()
+	explain(h.stdout, s, &cfg, resolve(ctx, cfg.Upstream))
+	return exitStopped
+}
+
+// explain writes what s, and the cfg that it made, come to. found says where the
+// upstream's name leads now.
+func explain(w io.Writer, s *settings, cfg *proxy.Config, found string) {
+	p := explainer{w}
+	fmt.Fprintln(w, "The configuration is valid.")
+
+	p.heading("Listening")
+	for _, addr := range cfg.Listen {
+		p.line("on", listenMeaning(addr))
+	}
+	p.line("backlog", fmt.Sprintf("%d connections, if net.core.somaxconn allows", cfg.Backlog))
+	p.line("event loops", some(cfg.Loops, "chosen by the number of CPUs", ""))
+
+	p.heading("Upstream")
+	p.line("address", cfg.Upstream)
+	if found != "" {
+		p.line("resolves to", found)
+	}
+	p.line("dial", within(s.DialTimeout, "to connect, redials while it is down included"))
+	p.line("answer", within(s.AnswerTimeout, "from the end of a request to the head of its answer"))
+
+	p.heading("Requests")
+	for _, prefix := range cfg.Allow {
+		p.line("may pass", allowMeaning(prefix))
+	}
+	p.line("token", paramMeaning(s.TokenParam, "Authorization: Bearer VALUE"))
+	p.line("credential", paramMeaning(s.AuthorizationParam, "Authorization: VALUE, for Basic and Bearer only"))
+	p.line("head", within(s.HeadTimeout, fmt.Sprintf("for at most %v and %d fields", s.HeadBytes, cfg.HeadFields)))
+
+	p.heading("Connections")
+	p.line("in all", some(cfg.MaxConnections, "as many as the descriptor limit allows, at two each"+descriptors(), "at once"))
+	p.line("per address", some(cfg.MaxConnectionsPerAddress, "no limit", "at once"))
+	p.line("plain, idle", ends(s.IdleTimeout))
+	p.line("tunnel, idle", ends(s.TunnelIdleTimeout))
+	p.line("half-closed, idle", ends(s.HalfCloseTimeout))
+	p.line("dead peers", keepaliveMeaning(s, cfg))
+	p.line("unacknowledged", ends(s.UserTimeout))
+	p.line("drain", drainMeaning(s.DrainTimeout))
+
+	p.heading("Observing")
+	p.line("admin", adminMeaning(string(s.Admin)))
+	p.line("log", fmt.Sprintf("%v and above, as %v, to standard error", s.LogLevel, s.LogFormat))
+}
+
+type explainer struct{ w io.Writer }
+
+func (p explainer) heading(s string) { fmt.Fprintf(p.w, "\n%s\n", s) }
+
+func (p explainer) line(what, meaning string) { fmt.Fprintf(p.w, "  %-18s %s\n", what, meaning) }
+
+func listenMeaning(addr string) string {
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		return "the socket " + path
+	}
+	if strings.HasPrefix(addr, ":") {
+		return addr + ", on every address of this host"
+	}
+	return addr
+}
+
+func allowMeaning(prefix string) string {
+	trimmed := strings.TrimSuffix(prefix, "/")
+	if trimmed == "" {
+		return "every path"
+	}
+	return fmt.Sprintf("%s and what is below it; a path that no line lets pass gets 404", trimmed)
+}
+
+func paramMeaning(name text, becomes string) string {
+	if name == "" {
+		return "off: no parameter is moved"
+	}
+	return fmt.Sprintf("?%s=VALUE leaves the query and becomes %s", name, becomes)
+}
+
+func within(d duration, what string) string {
+	if d == 0 {
+		return "no time limit " + what
+	}
+	return fmt.Sprintf("%v %s", d, what)
+}
+
+func ends(d duration) string {
+	if d == 0 {
+		return "never closed for that"
+	}
+	return fmt.Sprintf("closed after %v", d)
+}
+
+func some(n int, zero, unit string) string {
+	if n == 0 {
+		return zero
+	}
+	return strings.TrimSpace(fmt.Sprintf("%d %s", n, unit))
+}
+
+func keepaliveMeaning(s *settings, cfg *proxy.Config) string {
+	if s.KeepaliveIdle == 0 {
+		return "not looked for: TCP keepalive is off"
+	}
+	return fmt.Sprintf("probed after %v idle, closed when %d probes, %v apart, stay unanswered",
+		s.KeepaliveIdle, cfg.KeepaliveCount, s.KeepaliveInterval)
+}
+
+func drainMeaning(d duration) string {
+	if d == 0 {
+		return "after SIGTERM tunnels stay until they end by themselves"
+	}
+	return fmt.Sprintf("after SIGTERM tunnels stay up to %v, then they are closed", d)
+}
+
+func adminMeaning(addr string) string {
+	if addr == "" {
+		return "off"
+	}
+	return fmt.Sprintf("http://%s, with /metrics, /healthz and /readyz", addr)
+}
+
+func descriptors() string {
+	if n, ok := descriptorLimit(); ok {
+		return fmt.Sprintf(" (%d here)", n)
+	}
+	return ""
+}
+
+// resolve says where the upstream's name leads now: information only, for serve
+// asks again whenever it dials. It returns "" where there is nothing to resolve.
+func resolve(ctx context.Context, upstream string) string {
+	u, err := url.Parse(upstream)
+	if err != nil || u.Hostname() == "" || net.ParseIP(u.Hostname()) != nil {
+		return ""
+	}
+	addrs, err := net.DefaultResolver.LookupHost(ctx, u.Hostname())
+	if err != nil {
+		var dns *net.DNSError
+		if errors.As(err, &dns) {
+			err = errors.New(dns.Err)
+		}
+		return fmt.Sprintf("no address now (%v); serve asks again when it dials", err)
+	}
+	return strings.Join(addrs, ", ")
+}
