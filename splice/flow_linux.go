@@ -36,10 +36,11 @@ func (l *Loop) move(ref Ref, e *entry, f int) (again bool) {
 		n := l.copyOnce(ref, e, f)
 		left -= n
 		if n == len(l.buf) && left > 0 && *st&(flowBlocked|flowShut) == 0 {
-			if *st&flowSlow == 0 {
+			if *st&flowSlow != 0 {
+				*st &^= flowSlow
+			} else {
 				left -= l.spliceSome(ref, e, f, left)
 			}
-			*st &^= flowSlow
 		}
 	}
 	if *st&(flowEOF|flowBlocked|flowShut) == flowEOF {

@@ -46,7 +46,7 @@ func TestPostKeepsOrder(t *testing.T) {
 
 // What Post accepted runs, exactly once; what it refused never does.
 func TestPostAndCloseRace(t *testing.T) {
-	for range 50 {
+	for range 10 {
 		r := newRig(t, Options{})
 		var accepted, ran atomic.Int64
 		var posters sync.WaitGroup

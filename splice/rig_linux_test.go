@@ -212,10 +212,12 @@ func (x *tied) expectEOF(side Side) {
 // expectReset demands that the far end of side finds its connection reset now.
 func (x *tied) expectReset(side Side) {
 	x.Helper()
-	if n, err := x.far[side].Read(make([]byte, 1)); n != 0 || !errors.Is(err, syscall.ECONNRESET) {
+	if n, err := x.far[side].Read(make([]byte, 1)); n != 0 || !isReset(err) {
 		x.Fatalf("side %d read %d bytes and %v, wanted a reset", side, n, err)
 	}
 }
+
+func isReset(err error) bool { return errors.Is(err, syscall.ECONNRESET) }
 
 func (x *tied) expectEnd(why Reason, by Side) End {
 	x.Helper()

@@ -113,16 +113,18 @@ func (l *Loop) advance(ref Ref, e *entry) {
 // that side has been passed on and acknowledged: a reset throws away what its
 // receiver's kernel has not been given yet. It reports whether the tunnel has ended.
 func (l *Loop) passReset(ref Ref, e *entry) bool {
+	by := Side(e.first - 1)
 	if e.broken != 1<<Client|1<<Upstream {
 		from := Client
 		if e.broken == 1<<Upstream {
 			from = Upstream
 		}
+		by = from
 		if e.flow[from]&flowShut == 0 || e.held[from] != 0 || rawsock.Unsent(int(e.fd[1-from])) > 0 {
 			return false
 		}
 	}
-	l.end(ref, e, e.why, Side(e.first-1))
+	l.end(ref, e, e.why, by)
 	return true
 }
 
