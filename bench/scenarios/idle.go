@@ -26,7 +26,7 @@ func idling(name, title string, full, quick, ci int) method.Scenario {
 			{Name: "used_kib", Title: "after traffic", Unit: "KiB", Proxy: true},
 			{Name: "process_mib", Title: "whole process", Unit: "MiB", Proxy: true},
 			{Name: "fds", Title: "descriptors per tunnel", Proxy: true},
-			{Name: "kernel_kib", Title: "kernel per tunnel", Unit: "KiB"},
+			{Name: "kernel_kib", Title: "kernel per tunnel", Unit: "KiB", Plain: true},
 			{Name: "threads", Title: "threads", Proxy: true, Plain: true},
 			{Name: "cpu_ms_s", Title: "CPU while idle", Unit: "ms/s", Proxy: true},
 			{Name: "wakeups_s", Title: "wake-ups", Unit: "/s", Proxy: true},
