@@ -26,6 +26,9 @@ func (h *handshake) refuse(why reason, detail string) {
 		h.finish()
 		return
 	}
+	if !h.watchClient() {
+		return
+	}
 	// Closing a socket that holds unread bytes resets it, and the reset would
 	// destroy the answer on its way. So the client has a moment to close first.
 	h.stage = atLinger
@@ -161,10 +164,7 @@ func (w *worker) resume(ref splice.Ref, fd int, peer netip.AddrPort, opened time
 	h := w.newHandshake()
 	h.ref, h.client, h.peer, h.opened, h.step, h.unread = ref, fd, peer, opened, step, true
 	w.loop.Replace(ref, h)
-	if err := w.loop.Watch(ref, splice.Client, fd, splice.In|splice.FIN|splice.Urgent); err != nil {
-		h.close(refusedDescriptors, ByProxy, err)
-		return
-	}
+	w.loop.Own(ref, splice.Client, fd)
 	n, err := httphead.End(data, 0, w.p.set.limits)
 	if err != nil || n == 0 {
 		h.close(endGone, ByClient, err) // cannot be: the exchange has seen it whole

@@ -28,17 +28,18 @@ type handshake struct {
 	step   Step
 	opened time.Time
 
-	in     *bytebufferpool.ByteBuffer // from the client: part of a head, later what came early behind it
-	seen   int                        // of in, looked at for the end of the head
-	unread bool                       // the client may hold bytes for which no event will come
-	left   bool                       // the client has sent a FIN, or worse
-	heard  splice.Events              // of the upstream, not acted on yet
-	got    int                        // bytes from the client, and from the upstream,
-	gotUp  int                        // that nobody has counted yet
-	extra  bool                       // over the connection limit: counted in w.refusing
-	out    *bytebufferpool.ByteBuffer // to the upstream: what is left of the rewritten head; later part of the answer
-	off    int                        // of out: sent
-	accept [28]byte                   // the Sec-WebSocket-Accept that must come back
+	in      *bytebufferpool.ByteBuffer // from the client: part of a head, later what came early behind it
+	seen    int                        // of in, looked at for the end of the head
+	unread  bool                       // the client may hold bytes for which no event will come
+	watched bool                       // the client is in the loop's epoll set
+	left    bool                       // the client has sent a FIN, or worse
+	heard   splice.Events              // of the upstream, not acted on yet
+	got     int                        // bytes from the client, and from the upstream,
+	gotUp   int                        // that nobody has counted yet
+	extra   bool                       // over the connection limit: counted in w.refusing
+	out     *bytebufferpool.ByteBuffer // to the upstream: what is left of the rewritten head; later part of the answer
+	off     int                        // of out: sent
+	accept  [28]byte                   // the Sec-WebSocket-Accept that must come back
 
 	asked   time.Time // when the head was complete
 	dialled time.Time // when the dial began
@@ -69,10 +70,7 @@ func (w *worker) accepted(fd int, peer netip.AddrPort) {
 	h := w.newHandshake()
 	h.client, h.peer, h.opened = fd, peer, time.Now()
 	h.ref = w.loop.Add(h)
-	if err := w.loop.Watch(h.ref, splice.Client, fd, splice.In|splice.FIN|splice.Urgent); err != nil {
-		h.close(refusedDescriptors, ByProxy, err)
-		return
-	}
+	w.loop.Own(h.ref, splice.Client, fd)
 	if !ok {
 		if w.refusing >= refusingMost {
 			p.count.refused[why].Add(1)
@@ -86,6 +84,21 @@ func (w *worker) accepted(fd int, peer netip.AddrPort) {
 	}
 	w.loop.SetDeadline(h.ref, timeLimit(p.set.HeadTimeout))
 	h.readHead(0)
+}
+
+// watchClient has the loop tell of the client, from now on; it is put off until
+// there is nothing left to read, so that the first head brings no event of its own.
+// false: the connection had to be closed.
+func (h *handshake) watchClient() bool {
+	if h.watched {
+		return true
+	}
+	h.watched = true
+	if err := h.w.loop.Rewatch(h.ref, splice.Client, splice.In|splice.FIN|splice.Urgent); err != nil {
+		h.close(refusedDescriptors, ByProxy, err)
+		return false
+	}
+	return true
 }
 
 // refusingMost bounds the connections over the limit that are kept for as long as
@@ -218,6 +231,7 @@ func (h *handshake) readHead(ev splice.Events) {
 		n, errno := rawsock.Read(h.client, buf[had:])
 		switch {
 		case errno == unix.EAGAIN:
+			h.watchClient()
 			return
 		case n <= 0 && had == 0 && errno == 0:
 			h.close(endDone, ByClient, nil)
@@ -246,6 +260,7 @@ func (h *handshake) readHead(ev splice.Events) {
 			keep(&h.in, data)
 		}
 		if !h.unread {
+			h.watchClient()
 			return
 		}
 	}
@@ -272,6 +287,9 @@ func (h *handshake) request(data []byte, n int) {
 		return
 	case h.left:
 		h.close(endGone, ByClient, nil) // nobody is there to have a tunnel
+		return
+	}
+	if !h.watchClient() {
 		return
 	}
 	h.asked = time.Now()

@@ -155,7 +155,7 @@ func (p *Proxy) setListenerOptions(fd int, isUnix bool) {
 		rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 	}
 	rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
-	p.setTCPOptions(fd)
+	p.setTCPOptions(fd, true)
 }
 
 // takeListener takes the descriptor out of package net, which would wait for it in

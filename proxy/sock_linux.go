@@ -122,15 +122,19 @@ func (p *Proxy) dialSock(a *address, limit time.Duration) (sock, error) {
 func (p *Proxy) prepare(fd int, a *address) {
 	rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
 	if a.raw.TCP() {
-		p.setTCPOptions(fd)
+		p.setTCPOptions(fd, !a.ap.Addr().IsLoopback())
 	}
 }
 
 // setTCPOptions: no Nagle, since a push must not wait for the acknowledgement of
 // the one before it; keepalive and user time-out, since a peer that vanished sends
-// no FIN, and a tunnel may be silent for a day.
-func (p *Proxy) setTCPOptions(fd int) {
+// no FIN, and a tunnel may be silent for a day. A peer on this machine cannot vanish
+// without its kernel saying so.
+func (p *Proxy) setTCPOptions(fd int, far bool) {
 	rawsock.SetInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1)
+	if !far {
+		return
+	}
 	if s := &p.set; s.KeepaliveIdle > 0 {
 		rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 		rawsock.SetInt(fd, unix.IPPROTO_TCP, unix.TCP_KEEPIDLE, int(s.KeepaliveIdle/time.Second))

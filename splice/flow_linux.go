@@ -45,7 +45,8 @@ func (l *Loop) move(ref Ref, e *entry, f int) (again bool) {
 	}
 	if *st&(flowEOF|flowBlocked|flowShut) == flowEOF {
 		*st |= flowShut
-		if e.broken&(1<<f) == 0 {
+		// If the other direction is through as well, close sends this FIN.
+		if e.broken&(1<<f) == 0 && e.flow[1-f]&flowShut == 0 {
 			rawsock.ShutdownWrite(int(e.fd[1-f]))
 		}
 	}

@@ -61,9 +61,20 @@ func (l *Loop) Watch(ref Ref, side Side, fd int, ev Events) error {
 	return l.register(unix.EPOLL_CTL_ADD, ref, e, side, ev)
 }
 
-// Rewatch changes what Ready is told of. What is already there is told again.
+// Own gives fd to the loop as the guest's socket of that side, as Watch does, and
+// registers nothing: Rewatch does, once there is something to wait for. A socket
+// that is read before it is registered brings no event for what was read.
+func (l *Loop) Own(ref Ref, side Side, fd int) { l.table.get(ref).fd[side] = int32(fd) }
+
+// Rewatch changes what Ready is told of, or begins to tell it. What is already there
+// is told again.
 func (l *Loop) Rewatch(ref Ref, side Side, ev Events) error {
-	return l.register(unix.EPOLL_CTL_MOD, ref, l.table.get(ref), side, ev)
+	e := l.table.get(ref)
+	op := unix.EPOLL_CTL_MOD
+	if e.watched&(1<<side) == 0 {
+		op = unix.EPOLL_CTL_ADD
+	}
+	return l.register(op, ref, e, side, ev)
 }
 
 func (l *Loop) register(op int, ref Ref, e *entry, side Side, ev Events) error {
@@ -79,6 +90,7 @@ func (l *Loop) register(op int, ref Ref, e *entry, side Side, ev Events) error {
 	if errno := rawsock.EpollCtl(l.ep, op, int(e.fd[side]), &event); errno != 0 {
 		return errno
 	}
+	e.watched |= 1 << side
 	return nil
 }
 
@@ -87,6 +99,7 @@ func (l *Loop) CloseSide(ref Ref, side Side) {
 	if e := l.table.get(ref); e != nil && e.fd[side] >= 0 {
 		rawsock.Close(int(e.fd[side]))
 		e.fd[side] = -1
+		e.watched &^= 1 << side
 	}
 }
 
@@ -107,6 +120,7 @@ func (l *Loop) Forget(ref Ref, side Side) int {
 	e := l.table.get(ref)
 	fd := int(e.fd[side])
 	e.fd[side] = -1
+	e.watched &^= 1 << side
 	return fd
 }
 

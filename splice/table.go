@@ -37,23 +37,24 @@ const (
 // collector never looks at the table, and no buffer, so that an idle tunnel is
 // this and two descriptors.
 type entry struct {
-	gen    uint32 // never 0 in use
-	guest  int32  // kindGuest: index in Loop.guests; kindFree: next free slot of the chunk, or -1
-	fd     [2]int32
-	held   [2]int32 // per flow: index in Loop.held plus 1; 0: nothing held back
-	kind   kind
-	flow   [2]flowState
-	armed  uint8  // bit per side: EPOLLOUT is in its registration
-	broken uint8  // bit per side: reset, or gone without a FIN
-	first  uint8  // 1 plus the side that ended its direction first; 0: none yet
-	half   bool   // on Loop.half
-	queued bool   // on Loop.again
-	why    Reason // of the first side to break
-	last   uint32 // tick in which the last byte moved
-	port   uint16 // of the client
-	addr   [16]byte
-	opened int64 // Unix nanoseconds
-	moved  [2]uint64
+	gen     uint32 // never 0 in use
+	guest   int32  // kindGuest: index in Loop.guests; kindFree: next free slot of the chunk, or -1
+	fd      [2]int32
+	held    [2]int32 // per flow: index in Loop.held plus 1; 0: nothing held back
+	kind    kind
+	flow    [2]flowState
+	watched uint8  // bit per side: it is in the epoll set
+	armed   uint8  // bit per side: EPOLLOUT is in its registration
+	broken  uint8  // bit per side: reset, or gone without a FIN
+	first   uint8  // 1 plus the side that ended its direction first; 0: none yet
+	half    bool   // on Loop.half
+	queued  bool   // on Loop.again
+	why     Reason // of the first side to break
+	last    uint32 // tick in which the last byte moved
+	port    uint16 // of the client
+	addr    [16]byte
+	opened  int64 // Unix nanoseconds
+	moved   [2]uint64
 }
 
 func (e *entry) peer() netip.AddrPort {

@@ -1,0 +1,172 @@
+package splice
+
+import (
+	"testing"
+	"time"
+
+	"github.com/wssplice/wssplice/splice/rawsock"
+	"golang.org/x/sys/unix"
+)
+
+// The instructions of a script are two bytes each: what to do and which side does it
+// in the first, how much of it in the second.
+const (
+	opWrite   = iota // send so many more bytes
+	opFin            // send a FIN behind them
+	opReset          // reset the connection
+	opStall          // stop reading, or go on reading
+	opRead           // read so much, also if stalled
+	opUrgent         // send an urgent byte
+	opTurn           // let the loop have a turn
+	opHold           // stop the loop: what happens now comes to it at once
+	opRelease        // let it go on
+	opRest           // pump until nothing moves any more
+	opAgain          // opWrite, so that most of a random script sends
+	numOps
+
+	upstreamDoes = 0x80
+)
+
+// Sizes for writes and reads, and for sockets' buffers (0: as the kernel has it).
+var (
+	scriptSizes = [16]int{1, 2, 100, 1000, 4096, 20_000, bufferSize - 1, bufferSize, bufferSize + 1, 2 * bufferSize,
+		200_000, turnBytes, turnBytes + 1, 1 << 20, 2_000_000, 3 << 20}
+	socketSizes = [4]int{0, 1, 20_000, 400_000}
+)
+
+// scriptHead is the length of what stands before a script's instructions: the kind
+// of socket and how the tunnel begins, and the sizes of the four sockets' buffers.
+const scriptHead = 5
+
+// scriptMost is how many bytes a script may send in all: enough to fill everything.
+const scriptMost = 12 << 20
+
+// FuzzTunnel plays a script of writes, FINs, resets, stalls, short reads and urgent
+// bytes against one tunnel, and compares with the model (see actor).
+func FuzzTunnel(f *testing.F) {
+	for _, kind := range []byte{0, 1, 2, 4, 8 | 1<<4, 2<<4 | 1<<6, 3<<4 | 2<<6 | 8} {
+		for _, sizes := range [][]byte{{0, 0, 0, 0}, {5, 5, 5, 5}, {3, 1, 2, 3}, {0, 1, 4, 0}} {
+			head := append([]byte{kind}, sizes...)
+			for _, ops := range scriptSeeds {
+				f.Add(append(head[:len(head):len(head)], ops...))
+			}
+		}
+	}
+	f.Fuzz(playScript)
+}
+
+const up, down = 0, upstreamDoes
+
+var scriptSeeds = [][]byte{
+	{opWrite | up, 0, opWrite | down, 3, opRest, 0, opFin | up, 0, opWrite | down, 5, opFin | down, 0},
+	{opWrite | up, 15, opFin | up, 0, opWrite | down, 15, opFin | down, 0},
+	{opStall | down, 0, opWrite | up, 14, opRest, 0, opRead | down, 8, opReset | up, 0},
+	{opStall | up, 0, opWrite | down, 15, opRest, 0, opReset | up, 0},
+	{opWrite | up, 4, opUrgent | up, 0, opWrite | up, 4, opUrgent | up, 0, opFin | up, 0},
+	{opHold, 0, opWrite | up, 10, opUrgent | up, 0, opFin | up, 0, opRelease, 0, opWrite | down, 13},
+	{opHold, 0, opWrite | up, 6, opFin | up, 0, opReset | up, 0, opRelease, 0},
+	{opHold, 0, opWrite | up, 3, opWrite | down, 3, opReset | up, 0, opReset | down, 0, opRelease, 0},
+	{opWrite | up, 5, opFin | up, 0, opRest, 0, opReset | up, 0, opWrite | down, 5},
+	{opFin | down, 0, opRest, 0, opWrite | up, 3, opReset | down, 0},
+	{opStall | up, 0, opStall | down, 0, opWrite | up, 13, opWrite | down, 13, opRest, 0, opRead | up, 5, opTurn, 0, opStall | up, 0, opRest, 0, opStall | down, 0},
+}
+
+func playScript(t *testing.T, script []byte) {
+	if len(script) < scriptHead {
+		return
+	}
+	r := newRig(t, Options{HalfCloseTimeout: time.Hour})
+	kind, sizes, ops := script[0], script[1:scriptHead], script[scriptHead:]
+	network := networks[kind%3]
+	actors := []*actor{{t: t, out: 0}, {t: t, out: 1}}
+	var h Handover
+	for side, a := range actors {
+		a.peer, a.resetOK = actors[1-side], network != "unix"
+		h.Early[side] = a.out.bytes(0, []int{0, 7, 5000, 100_000}[kind>>(4+2*side)&3])
+		h.Unread[side] = kind&8 != 0
+		a.want = len(h.Early[side])
+		a.sent = a.want
+	}
+	x := r.tie(network, h, func(x *tied) {
+		for side, a := range actors {
+			control(t, x.far[side], func(fd int) { a.fd, _ = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0) })
+			x.far[side].Close()
+			for i, fd := range []int{a.fd, x.near[side]} {
+				size := sizes[2*i+side]
+				if n := socketSizes[size&3]; n > 0 {
+					rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, n)
+				}
+				if n := socketSizes[size>>2&3]; n > 0 {
+					rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, n)
+				}
+				rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, int(kind>>2&1))
+			}
+		}
+	})
+	release := func() {}
+	defer func() {
+		release()
+		for _, a := range actors {
+			if !a.closed {
+				rawsock.Close(a.fd)
+			}
+		}
+	}()
+	total := 0
+	for n := 0; len(ops) >= 2 && n < 200; n, ops = n+1, ops[2:] {
+		a, size := actors[ops[0]>>7], scriptSizes[ops[1]&15]
+		switch op := ops[0] &^ upstreamDoes % numOps; op {
+		case opWrite, opAgain:
+			if total+size <= scriptMost && !a.endWant {
+				total += size
+				a.want += size
+			}
+		case opFin:
+			a.endWant = true
+		case opReset:
+			a.reset()
+		case opStall:
+			a.stalled = !a.stalled
+		case opRead:
+			a.pull(size)
+		case opUrgent:
+			a.oob()
+		case opTurn:
+			release()
+			release = func() {}
+			r.do(func() {})
+		case opHold:
+			release()
+			release = r.hold()
+		case opRelease:
+			release()
+			release = func() {}
+		case opRest:
+			for quiet := 0; quiet < 3; quiet++ {
+				if actors[0].pump() || actors[1].pump() {
+					quiet = 0
+				}
+				if release == nil {
+					r.do(func() {})
+				}
+			}
+		}
+		actors[0].pump()
+		actors[1].pump()
+	}
+	release()
+	release = func() {}
+	settle(t, actors)
+	e := r.end()
+	if !actors[0].closed && !actors[1].closed {
+		up, down := actors[1].got+actors[1].urgent, actors[0].got+actors[0].urgent
+		if e.Reason != Closed || e.Up != uint64(up) || e.Down != uint64(down) {
+			t.Errorf("the tunnel ended as %+v, wanted %d bytes up and %d down", e, up, down)
+		}
+	}
+	r.do(func() {
+		if l := r.loop; len(l.spare) != len(l.held) || l.table.get(x.ref) != nil {
+			t.Errorf("%d of %d places for what is held back are in use after the end", len(l.held)-len(l.spare), len(l.held))
+		}
+	})
+}
