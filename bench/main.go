@@ -46,6 +46,7 @@ func run(args []string) error {
 	sizeName := flags.String("size", "full", "full, quick (short windows) or ci (as small as can be)")
 	out := flags.String("out", "results/last.jsonl", "file for the raw results")
 	binary := flags.String("wssplice", "", "wssplice program to measure; built from the checkout if empty")
+	onlyBuild := flags.Bool("build", false, "build the peers that are built from source, say every version, and end")
 	flags.Usage = func() {
 		fmt.Fprintln(flags.Output(), "usage: bench [flags]            run and print tables\n       bench report FILE...      make docs/benchmarks.md and the README's table of results\n\nflags:")
 		flags.PrintDefaults()
@@ -65,6 +66,12 @@ func run(args []string) error {
 	}
 	if plan.Tools, err = tools(*binary, plan.Peers); err != nil {
 		return err
+	}
+	if *onlyBuild {
+		for _, p := range plan.Peers {
+			fmt.Printf("%-16s %s\n", p.Name, p.Version(plan.Tools))
+		}
+		return nil
 	}
 	file, err := os.Create(*out)
 	if err != nil {

@@ -13,7 +13,11 @@ func number(v float64) string {
 		return "0"
 	}
 	digits := 2 - int(math.Floor(math.Log10(math.Abs(v))))
-	s := strconv.FormatFloat(round(v, digits), 'f', min(max(digits, 0), 4), 64)
+	if v = round(v, digits); v != 0 {
+		// 9.996 has become 10.
+		digits = 2 - int(math.Floor(math.Log10(math.Abs(v))))
+	}
+	s := strconv.FormatFloat(v, 'f', min(max(digits, 0), 4), 64)
 	whole := len(s)
 	for i, r := range s {
 		if r == '.' {

@@ -61,7 +61,7 @@ func summary(b *strings.Builder, d Data) {
 
 // of is the best median among the variants of a peer: openresty-2w is OpenResty.
 func of(c method.Comparison, m method.Metric, family string) string {
-	text, best, found := "", 0.0, false
+	text, best, found := "–", 0.0, false
 	for _, r := range c.Rows {
 		v, ok := r.Values[m.Name]
 		if !ok || (r.Peer != family && !strings.HasPrefix(r.Peer, family+"-")) {
