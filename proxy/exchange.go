@@ -25,6 +25,9 @@ type exchange struct {
 	opened time.Time
 	step   Step
 
+	clientRead, clientWrite limit
+	upRead, upWrite         limit // under mu
+
 	in  inbuf // from the client
 	ans inbuf // from the upstream
 	out []byte
@@ -87,10 +90,8 @@ func (x *exchange) serve() {
 func (x *exchange) readHead() (n int, ok bool) {
 	seen := 0
 	begun := x.in.len() > 0
-	if begun {
-		x.client.SetReadDeadline(deadline(x.p.set.HeadTimeout))
-	} else {
-		x.client.SetReadDeadline(deadline(x.p.set.IdleTimeout))
+	if !begun {
+		x.clientRead.read(x.client, x.p.set.IdleTimeout)
 		x.idle.Store(true)
 		defer x.idle.Store(false)
 	}
@@ -100,11 +101,6 @@ func (x *exchange) readHead() (n int, ok bool) {
 	}
 	for {
 		if x.in.len() > seen {
-			if !begun {
-				begun = true
-				x.idle.Store(false)
-				x.client.SetReadDeadline(deadline(x.p.set.HeadTimeout))
-			}
 			n, err := httphead.End(x.in.bytes(), seen, x.p.set.limits)
 			if err != nil {
 				why, detail := headReason(err, refusedHead)
@@ -113,7 +109,16 @@ func (x *exchange) readHead() (n int, ok bool) {
 				return 0, false
 			}
 			if n > 0 {
+				if x.p.draining.Load() {
+					x.clientRead = limit{} // drain may have ended this wait: its deadline does not hold
+				}
 				return n, true
+			}
+			if seen == 0 {
+				begun = true
+				x.idle.Store(false)
+				x.clientRead.until = 0 // from here on, exactly
+				x.clientRead.read(x.client, x.p.set.HeadTimeout)
 			}
 			seen = x.in.len()
 		}
@@ -170,6 +175,7 @@ func (x *exchange) linger() {
 	x.in.drop()
 	for left := lingerBytes; left > 0; {
 		n, err := x.in.fill(x.client)
+		x.p.count.fromClient.Add(uint64(n))
 		if n == 0 || err != nil || x.stop.Load() {
 			return
 		}
@@ -185,7 +191,7 @@ const (
 
 // toClient writes p whole.
 func (x *exchange) toClient(p []byte) error {
-	x.client.SetWriteDeadline(deadline(x.p.set.IdleTimeout))
+	x.clientWrite.write(x.client, x.p.set.IdleTimeout)
 	n, err := x.client.Write(p)
 	x.p.count.toClient.Add(uint64(n))
 	x.downBytes += uint64(n)
@@ -196,6 +202,7 @@ func (x *exchange) toClient(p []byte) error {
 func (x *exchange) setUpstream(s sock) {
 	x.mu.Lock()
 	x.up, x.upMu = s, s
+	x.upRead, x.upWrite = limit{}, limit{}
 	x.mu.Unlock()
 }
 

@@ -46,6 +46,7 @@ func (h *handshake) linger() {
 		if n <= 0 {
 			break
 		}
+		h.got += n
 	}
 	h.finish()
 }

@@ -19,11 +19,27 @@ import (
 )
 
 // A peer is one end of a connection with the proxy.
-type peer struct{ net.Conn }
+type peer struct {
+	net.Conn
+	read, written uint64
+	broken        bool // a reset was seen or sent: bytes may be lost by right
+}
 
 func newPeer(c net.Conn) *peer {
 	c.SetDeadline(time.Now().Add(limit))
-	return &peer{c}
+	return &peer{Conn: c}
+}
+
+func (p *peer) Read(b []byte) (n int, err error) {
+	n, err = p.Conn.Read(b)
+	p.read += uint64(n)
+	return n, err
+}
+
+func (p *peer) Write(b []byte) (n int, err error) {
+	n, err = p.Conn.Write(b)
+	p.written += uint64(n)
+	return n, err
 }
 
 // want reads exactly the bytes of data, and not one more.
@@ -46,6 +62,7 @@ func (p *peer) want(data []byte) error {
 func (p *peer) end() (rest []byte, reset bool, err error) {
 	rest, err = io.ReadAll(p)
 	if errors.Is(err, syscall.ECONNRESET) {
+		p.broken = true
 		return rest, true, nil
 	}
 	return rest, false, err
@@ -105,6 +122,7 @@ func (p *peer) urgent(b byte) error {
 	var send error
 	if err := raw.Control(func(fd uintptr) {
 		send = unix.Sendto(int(fd), []byte{b}, unix.MSG_OOB, nil)
+		p.written++
 	}); err != nil {
 		return err
 	}
@@ -112,6 +130,7 @@ func (p *peer) urgent(b byte) error {
 }
 
 func (p *peer) reset() error {
+	p.broken = true
 	if c, ok := p.Conn.(*net.TCPConn); ok {
 		c.SetLinger(0)
 	}

@@ -102,20 +102,31 @@ func idempotent(method []byte) bool {
 
 // toUpstream writes p whole.
 func (x *exchange) toUpstream(p []byte) (int, error) {
-	x.armUpstream(x.up.SetWriteDeadline, x.p.set.IdleTimeout)
+	x.armWrite()
 	n, err := x.up.Write(p)
 	x.p.count.toUpstream.Add(uint64(n))
 	x.upBytes += uint64(n)
 	return n, err
 }
 
-// armUpstream sets a deadline on the upstream, which interrupt must not lose to.
-func (x *exchange) armUpstream(set func(time.Time) error, d time.Duration) {
+// armRead sets the time limit for reading from the upstream, and armWrite for writing
+// to it. interrupt sets them to the past, under the same lock, and must not lose.
+func (x *exchange) armRead(d time.Duration) {
 	x.mu.Lock()
 	if x.gone.Load() || x.stop.Load() {
-		set(past)
+		x.upMu.SetReadDeadline(past) // it may be newer than the interrupt
 	} else {
-		set(deadline(d))
+		x.upRead.read(x.upMu, d)
+	}
+	x.mu.Unlock()
+}
+
+func (x *exchange) armWrite() {
+	x.mu.Lock()
+	if x.gone.Load() || x.stop.Load() {
+		x.upMu.SetWriteDeadline(past)
+	} else {
+		x.upWrite.write(x.upMu, x.p.set.IdleTimeout)
 	}
 	x.mu.Unlock()
 }
@@ -124,7 +135,7 @@ func (x *exchange) armUpstream(set func(time.Time) error, d time.Duration) {
 // (RFC 9110 section 15.2), and returns the head's length; it stays in x.ans.
 func (x *exchange) readAnswer(up *upload) (n int, interim bool, why reason, detail string, err error) {
 	if up == nil {
-		x.armUpstream(x.up.SetReadDeadline, x.p.set.AnswerTimeout)
+		x.armRead(x.p.set.AnswerTimeout)
 	} else {
 		up.armAnswer(x)
 	}
@@ -204,7 +215,7 @@ func (x *exchange) relayAnswer(n int, closing bool) (keep bool) {
 	x.ans.consume(n + take)
 	var c carrier
 	for berr == nil && !body.Done() {
-		x.armUpstream(x.up.SetReadDeadline, limit)
+		x.armRead(limit)
 		if !x.res.EventStream {
 			n, serr, cerr := x.carryDown(&c, body.Raw())
 			body.Skip(n)
@@ -237,7 +248,7 @@ func (x *exchange) relayAnswer(n int, closing bool) (keep bool) {
 
 // carryDown moves up to max bytes of the answer past the program's memory.
 func (x *exchange) carryDown(c *carrier, max int64) (n int64, srcErr, dstErr error) {
-	x.client.SetWriteDeadline(deadline(x.p.set.IdleTimeout))
+	x.clientWrite.write(x.client, x.p.set.IdleTimeout)
 	n, srcErr, dstErr = c.try(x.p, x.client, x.up, max)
 	x.p.count.fromUpstream.Add(uint64(n))
 	x.p.count.toClient.Add(uint64(n))

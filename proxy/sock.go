@@ -44,6 +44,44 @@ func (c *carrier) try(p *Proxy, dst, src sock, max int64) (n int64, srcErr, dstE
 	return n, srcErr, dstErr
 }
 
+// limit is a time limit of one direction of a sock, set anew with every read or
+// write that may wait. That happens four times a request and a timer is not free, so
+// the limit is left alone while it is neither early nor more than an eighth late.
+type limit struct {
+	until time.Duration // since epoch; 0: not set
+}
+
+var epoch = time.Now()
+
+const never = time.Duration(1<<63 - 1)
+
+// due says whether the deadline has to be set, and to what.
+func (l *limit) due(d time.Duration) (t time.Time, ok bool) {
+	if d <= 0 {
+		ok = l.until != never
+		l.until = never
+		return time.Time{}, ok
+	}
+	now := time.Since(epoch)
+	if l.until >= now+d && l.until <= now+d+d/8 {
+		return time.Time{}, false
+	}
+	l.until = now + d + d/8
+	return epoch.Add(l.until), true
+}
+
+func (l *limit) read(s sock, d time.Duration) {
+	if t, ok := l.due(d); ok {
+		s.SetReadDeadline(t)
+	}
+}
+
+func (l *limit) write(s sock, d time.Duration) {
+	if t, ok := l.due(d); ok {
+		s.SetWriteDeadline(t)
+	}
+}
+
 // past is a deadline that ends every wait at once.
 var past = time.Unix(1, 0)
 

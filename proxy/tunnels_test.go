@@ -79,7 +79,7 @@ func TestSlowReader(t *testing.T) {
 		kind, arg, _ := strings.Cut(strings.TrimPrefix(req.URL.Path, "/"), "/")
 		n, _ := strconv.Atoi(arg)
 		switch kind {
-		case "echo":
+		case "ws":
 			io.WriteString(c, accepted)
 			io.Copy(struct{ io.Writer }{c}, c)
 			return
@@ -110,26 +110,7 @@ func TestSlowReader(t *testing.T) {
 	}
 	var before runtime.MemStats
 	runtime.ReadMemStats(&before)
-	// While they stall others work. Their round trips are the clock: long after
-	// the stalled ones have filled what there is to fill.
-	echo := p.dial(t)
-	if err := openTunnel(echo, "/echo/0"); err != nil {
-		t.Fatal(err)
-	}
-	still := func() (sum int64) {
-		for i := range written {
-			sum += written[i].Load()
-		}
-		return sum
-	}
-	for last := int64(-1); last != still(); {
-		last = still()
-		for range 2000 {
-			if err := ask(echo, "ping", "ping"); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
+	untilQuiet(t, p, written[:])
 	for n := range written {
 		if written[n].Load() == size {
 			t.Errorf("the proxy took all %d bytes that nobody reads (%d)", size, n)

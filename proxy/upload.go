@@ -31,9 +31,8 @@ func (u *upload) run(x *exchange, body httphead.Body) {
 	u.complete = u.carry(x, &body)
 	x.mu.Lock()
 	u.over = true
-	awaited := u.awaited && !x.gone.Load() && !x.stop.Load()
-	if awaited && x.upMu != nil {
-		x.upMu.SetReadDeadline(deadline(x.p.set.AnswerTimeout))
+	if u.awaited && x.upMu != nil && !x.gone.Load() && !x.stop.Load() {
+		x.upRead.read(x.upMu, x.p.set.AnswerTimeout)
 	}
 	x.mu.Unlock()
 	if u.failed {
@@ -50,9 +49,9 @@ func (u *upload) armAnswer(x *exchange) {
 	case x.gone.Load() || x.stop.Load() || u.over && u.failed:
 		x.upMu.SetReadDeadline(past)
 	case u.over:
-		x.upMu.SetReadDeadline(deadline(x.p.set.AnswerTimeout))
+		x.upRead.read(x.upMu, x.p.set.AnswerTimeout)
 	default:
-		x.upMu.SetReadDeadline(deadline(0))
+		x.upRead.read(x.upMu, 0)
 	}
 }
 
@@ -73,11 +72,11 @@ func (u *upload) carry(x *exchange, body *httphead.Body) bool {
 				return true
 			}
 		}
-		x.client.SetReadDeadline(deadline(x.p.set.IdleTimeout))
+		x.clientRead.read(x.client, x.p.set.IdleTimeout)
 		if x.stop.Load() || x.quit.Load() {
 			return false
 		}
-		x.armUpstream(x.up.SetWriteDeadline, x.p.set.IdleTimeout)
+		x.armWrite()
 		m, err, derr := c.try(x.p, x.up, x.client, body.Raw())
 		body.Skip(m)
 		x.p.count.fromClient.Add(uint64(m))

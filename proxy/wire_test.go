@@ -76,6 +76,9 @@ func (st *story) play() (err error) {
 	if err := s.surplus(); err != nil {
 		return err
 	}
+	if err := s.counted(); err != nil {
+		return err
+	}
 	if st.seen != nil {
 		st.seen(s.proxy.Stats())
 	}
@@ -255,6 +258,32 @@ func (s *stage) surplus() error {
 	}
 	if s.up.pending() {
 		return errors.New("the proxy has dialled more often than the story mentions")
+	}
+	return nil
+}
+
+// counted compares the proxy's counters with what its peers have sent and got.
+// Where nothing was reset they agree; but the proxy need not read all that comes
+// behind a refused head.
+func (s *stage) counted() error {
+	var sent, got [2]uint64
+	for who, p := range s.peers {
+		if p.broken {
+			return nil
+		}
+		i := strings.Index("CU", who[:1])
+		sent[i] += p.written
+		got[i] += p.read
+	}
+	n := s.proxy.Stats()
+	switch {
+	case n.ClientSentBytes != got[0] || n.UpstreamSentBytes != got[1]:
+		return fmt.Errorf("client got %d bytes, counted %d; upstream got %d, counted %d",
+			got[0], n.ClientSentBytes, got[1], n.UpstreamSentBytes)
+	case n.ClientReceivedBytes > sent[0] || n.UpstreamReceivedBytes > sent[1],
+		refusals(n) == 0 && (n.ClientReceivedBytes < sent[0] || n.UpstreamReceivedBytes < sent[1]):
+		return fmt.Errorf("client sent %d bytes, counted %d; upstream sent %d, counted %d",
+			sent[0], n.ClientReceivedBytes, sent[1], n.UpstreamReceivedBytes)
 	}
 	return nil
 }
