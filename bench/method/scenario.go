@@ -42,9 +42,10 @@ type Size struct {
 	Warm, Window time.Duration
 }
 
-// Sizes are full (published figures), quick (a look) and ci (does it still work).
+// Sizes are full (published figures), quick (the same in shorter windows) and
+// ci (as little of everything as shows that it works).
 var Sizes = map[string]Size{
-	"full":  {"full", 1500 * time.Millisecond, 4 * time.Second},
+	"full":  {"full", time.Second, 3 * time.Second},
 	"quick": {"quick", 500 * time.Millisecond, 1500 * time.Millisecond},
 	"ci":    {"ci", 50 * time.Millisecond, 250 * time.Millisecond},
 }

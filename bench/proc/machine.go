@@ -22,12 +22,14 @@ type Machine struct {
 	Descriptors uint64 `json:"descriptors"` // RLIMIT_NOFILE of a process
 	Backlog     string `json:"somaxconn"`
 	Ports       string `json:"ip_local_port_range"`
+	Congestion  string `json:"tcp_congestion_control"`
 }
 
 // ThisMachine describes where the program runs.
 func ThisMachine() Machine {
 	m := Machine{Cores: runtime.NumCPU(), Go: runtime.Version(),
-		Backlog: sysctl("net/core/somaxconn"), Ports: sysctl("net/ipv4/ip_local_port_range")}
+		Backlog: sysctl("net/core/somaxconn"), Ports: sysctl("net/ipv4/ip_local_port_range"),
+		Congestion: sysctl("net/ipv4/tcp_congestion_control")}
 	var u unix.Utsname
 	if unix.Uname(&u) == nil {
 		m.Kernel = unix.ByteSliceToString(u.Sysname[:]) + " " + unix.ByteSliceToString(u.Release[:]) + " " + unix.ByteSliceToString(u.Machine[:])

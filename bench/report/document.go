@@ -154,9 +154,9 @@ func machines(b *strings.Builder, d Data) {
 	for i, s := range d.Suites {
 		m := s.Machine
 		fmt.Fprintf(b, "- [`%s`](../bench/results/%s): %s, commit %s, %d rounds of size %s on %d cores of %s, %d GiB, %s, %s; "+
-			"%d descriptors a process, net.core.somaxconn %s, ports %s.\n", d.Files[i], d.Files[i],
+			"%d descriptors a process, net.core.somaxconn %s, ports %s, TCP congestion control %s.\n", d.Files[i], d.Files[i],
 			s.Date.Format("2006-01-02 15:04 UTC"), s.Commit, s.Rounds, s.Size, m.Cores, m.CPU, m.MemoryGiB, m.Kernel, m.Go,
-			m.Descriptors, m.Backlog, m.Ports)
+			m.Descriptors, m.Backlog, m.Ports, m.Congestion)
 	}
 	b.WriteString("\n")
 }

@@ -74,7 +74,7 @@ func lines(title, xUnit, yUnit string, list []line) string {
 	py := func(v float64) float64 { return top + height*(1-place(v, ymin, ymax)) }
 
 	var s strings.Builder
-	begin(&s, left+width+210, top+height+50, title)
+	begin(&s, left+width+290, top+height+50, title)
 	for v := ymin; v <= ymax*1.001; v *= 10 {
 		fmt.Fprintf(&s, `<path d="M%d %.1fH%d" stroke="#d0d7de"/>`+"\n", left, py(v), left+width)
 		text(&s, left-8, py(v)+4, "end", strings.TrimSpace(number(v)+" "+yUnit))

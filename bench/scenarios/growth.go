@@ -49,8 +49,8 @@ func growing(n int) method.Scenario {
 	}
 }
 
-// grown scales a number of tunnels; small sizes still have several groups.
-func grown(n int, s method.Size) int { return s.Pick(n, n/3, max(n/1000, 10)) }
+// grown scales a number of tunnels.
+func grown(n int, s method.Size) int { return s.Pick(n, n, max(n/1000, 10)) }
 
 func groups(n int) int { return (n + perProcess - 1) / perProcess }
 

@@ -10,11 +10,11 @@ import (
 )
 
 var idle = []method.Scenario{
-	idling("idle-1000", "Idle tunnels, 1,000", 1000, 1000, 100),
-	idling("idle-9000", "Idle tunnels, 9,000", 9000, 3000, 100),
+	idling("idle-1000", "Idle tunnels, 1,000", 1000),
+	idling("idle-9000", "Idle tunnels, 9,000", 9000),
 }
 
-func idling(name, title string, full, quick, ci int) method.Scenario {
+func idling(name, title string, n int) method.Scenario {
 	return method.Scenario{
 		Name:  name,
 		Title: title,
@@ -32,12 +32,12 @@ func idling(name, title string, full, quick, ci int) method.Scenario {
 			{Name: "wakeups_s", Title: "wake-ups", Unit: "/s", Proxy: true},
 		},
 		Skip: func(p peers.Peer) string {
-			if full*p.Descriptors > 19_500 {
+			if n*p.Descriptors > 19_500 {
 				return "needs more descriptors than a process may have"
 			}
 			return tunnelsOnly(p)
 		},
-		Run: func(b *method.Bed, s method.Size) error { return idleTunnels(b, s, s.Pick(full, quick, ci)) },
+		Run: func(b *method.Bed, s method.Size) error { return idleTunnels(b, s, s.Pick(n, n, 100)) },
 	}
 }
 
