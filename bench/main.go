@@ -11,8 +11,10 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/wssplice/wssplice/bench/load"
@@ -91,6 +93,13 @@ func run(args []string) error {
 			}
 		}
 	}
+	interrupted := make(chan os.Signal, 1)
+	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-interrupted
+		method.StopAll()
+		os.Exit(130)
+	}()
 	plan.Done = func(r method.Result) error {
 		results = append(results, r)
 		fmt.Fprintf(os.Stderr, "[%d/%d] %s %s round %d: %.1f s", len(results), total, r.Scenario, r.Peer, r.Round, r.Took)

@@ -1,11 +1,13 @@
 package method
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net"
 	"net/netip"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/wssplice/wssplice/bench/load"
@@ -35,6 +37,9 @@ func newBed(p peers.Peer, tools peers.Tools, result *Result) (*Bed, error) {
 	}
 	listen, upstream := addrs[0], addrs[1]
 	b := &Bed{Peer: p, Result: result}
+	if err := b.enter(); err != nil {
+		return nil, err
+	}
 	if b.dir, err = os.MkdirTemp("", "bench-"); err != nil {
 		return nil, fmt.Errorf("make directory: %w", err)
 	}
@@ -94,6 +99,9 @@ const firstPort = 18000
 var nextPort uint16 = firstPort
 
 func (b *Bed) stop() {
+	running.Lock()
+	delete(running.beds, b)
+	running.Unlock()
 	for _, o := range b.Beside {
 		o.stop()
 	}
@@ -107,6 +115,37 @@ func (b *Bed) stop() {
 		b.Upstream.Stop()
 	}
 	_ = os.RemoveAll(b.dir)
+}
+
+// running are the beds whose processes are up; over says that no more may start.
+var running = struct {
+	sync.Mutex
+	beds map[*Bed]bool
+	over bool
+}{beds: map[*Bed]bool{}}
+
+func (b *Bed) enter() error {
+	running.Lock()
+	defer running.Unlock()
+	if running.over {
+		return errors.New("interrupted")
+	}
+	running.beds[b] = true
+	return nil
+}
+
+// StopAll ends every process that runs, for a benchmark that is interrupted.
+func StopAll() {
+	running.Lock()
+	running.over = true
+	var beds []*Bed
+	for b := range running.beds {
+		beds = append(beds, b)
+	}
+	running.Unlock()
+	for _, b := range beds {
+		b.stop()
+	}
 }
 
 // Tree is the proxy's processes; empty without a proxy.

@@ -34,7 +34,8 @@ func (p Peer) Start(j Job) (*Process, error) {
 	cmd.Dir = j.Dir
 	cmd.Env = append(os.Environ(), "HOME="+j.Dir, "XDG_CONFIG_HOME="+j.Dir, "XDG_DATA_HOME="+j.Dir)
 	// A group of its own, so that Stop reaches the workers of a dead master too.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	// If the benchmark is killed, the peer is asked to go; nginx takes its workers along.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.Name, err)
 	}
