@@ -43,7 +43,7 @@ func main() {
 func run(args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
 	peerList := flags.String("peers", "all", "peers, comma-separated: "+strings.Join(peers.Names(), ", "))
-	scenarioList := flags.String("scenarios", "all", "scenarios, comma-separated; the part before a dash takes all that begin so: "+strings.Join(scenarios.Names(), ", "))
+	scenarioList := flags.String("scenarios", "all", "scenarios, comma-separated; the part before a dash takes all that begin so, a minus sign before leaves out: "+strings.Join(scenarios.Names(), ", "))
 	rounds := flags.Int("rounds", 5, "interleaved rounds")
 	sizeName := flags.String("size", "full", "full, quick (short windows) or ci (as small as can be)")
 	out := flags.String("out", "results/last.jsonl", "file for the raw results")

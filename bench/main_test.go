@@ -82,4 +82,11 @@ func TestScenariosAreNamedOnce(t *testing.T) {
 	if found, err := scenarios.Find("push"); err != nil || len(found) != 2 {
 		t.Errorf("push is %d scenarios, %v", len(found), err)
 	}
+	found, err := scenarios.Find("all,-growth,-echo")
+	if err != nil || len(found) != len(scenarios.All)-len(scenarios.Growth)-1 {
+		t.Errorf("all but growth and echo are %d scenarios, %v", len(found), err)
+	}
+	if _, err := scenarios.Find("pusch"); err == nil {
+		t.Error("a wrong name is accepted")
+	}
 }

@@ -15,22 +15,27 @@ var All = slices.Concat(
 	idle, growth, handshake, storm, push, fanout, mixed, echo, bulk, slow, plain,
 )
 
-// Find gives the scenarios that the comma-separated list names: by name, by the
-// part of a name before a dash ("push" is push-20k and push-flat), or "all".
+// Find gives the scenarios that the comma-separated list names, in the order of
+// All: by name, by the part of a name before a dash ("push" is push-20k and
+// push-flat), or "all"; a minus sign before a name leaves it out.
 func Find(list string) ([]method.Scenario, error) {
-	if list == "all" {
-		return All, nil
-	}
-	var found []method.Scenario
+	chosen := map[string]bool{}
 	for name := range strings.SplitSeq(list, ",") {
-		before := len(found)
+		name, out := strings.CutPrefix(name, "-")
+		known := false
 		for _, s := range All {
-			if s.Name == name || strings.HasPrefix(s.Name, name+"-") {
-				found = append(found, s)
+			if name == "all" || s.Name == name || strings.HasPrefix(s.Name, name+"-") {
+				chosen[s.Name], known = !out, true
 			}
 		}
-		if len(found) == before {
+		if !known {
 			return nil, fmt.Errorf("no scenario %q; there are %s", name, strings.Join(Names(), ", "))
+		}
+	}
+	var found []method.Scenario
+	for _, s := range All {
+		if chosen[s.Name] {
+			found = append(found, s)
 		}
 	}
 	return found, nil
