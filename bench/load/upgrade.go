@@ -14,7 +14,8 @@ type upgrade struct {
 	id      uint32
 	path    string
 	started int64
-	head    []byte // to send; empty once sent
+	head    []byte
+	sent    int    // bytes of head
 	part    []byte // of the answer
 
 	done   func(u *upgrade, rest []byte)
@@ -31,32 +32,35 @@ func (u *upgrade) start() {
 		return
 	}
 	u.fd = fd
-	if u.slot, err = w.loop.add(fd, unix.EPOLLIN|unix.EPOLLOUT, u); err != nil {
+	u.head = w.target.appendUpgrade(u.head[:0], u.path, u.id)
+	u.part, u.sent = u.part[:0], 0
+	// The head first: then the socket is registered once, for what is still to come.
+	errno := u.ask()
+	events := uint32(unix.EPOLLIN)
+	if u.sent < len(u.head) {
+		events |= unix.EPOLLOUT
+	}
+	if u.slot, err = w.loop.add(fd, events, u); err != nil {
 		_ = unix.Close(fd)
 		w.tally.fail("%v", err)
 		u.failed()
 		return
 	}
-	u.head = w.target.appendUpgrade(u.head[:0], u.path, u.id)
-	u.part = u.part[:0]
-	u.ask()
+	if errno != 0 {
+		u.fail("connect: %v", errno)
+	}
 }
 
-// ask sends the head, at once if the connection is established already.
-func (u *upgrade) ask() {
-	n, errno := rawSend(u.fd, u.head)
-	switch {
-	case errno == unix.EAGAIN || errno == unix.ENOTCONN:
-		return // EPOLLOUT will come
-	case errno != 0:
-		u.fail("connect: %v", errno)
-		return
-	case n < len(u.head):
-		u.fail("a fresh socket took %d bytes of a head", n)
-		return
+// ask sends the head; what is left of it waits until the connection is established.
+func (u *upgrade) ask() unix.Errno {
+	n, errno := rawSend(u.fd, u.head[u.sent:])
+	switch errno {
+	case 0:
+		u.sent += n
+	case unix.EAGAIN, unix.ENOTCONN:
+		errno = 0
 	}
-	u.head = u.head[:0]
-	u.w.loop.want(u.slot, u.fd, unix.EPOLLIN)
+	return errno
 }
 
 func (u *upgrade) fail(format string, args ...any) {
@@ -70,12 +74,16 @@ func (u *upgrade) fail(format string, args ...any) {
 }
 
 func (u *upgrade) ready(events uint32) {
-	if len(u.head) > 0 {
+	if u.sent < len(u.head) {
 		if code, err := unix.GetsockoptInt(u.fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil || code != 0 {
 			u.fail("connect: %v", unix.Errno(code))
 			return
 		}
-		u.ask()
+		if errno := u.ask(); errno != 0 {
+			u.fail("send head: %v", errno)
+		} else if u.sent == len(u.head) {
+			u.w.loop.want(u.slot, u.fd, unix.EPOLLIN)
+		}
 		return
 	}
 	n, errno := rawRead(u.fd, u.w.loop.buf)

@@ -7,9 +7,10 @@ import (
 
 // Row is a peer's figures in one scenario.
 type Row struct {
-	Peer    string
-	Values  map[string]Spread // by metric
-	Skipped string            // why there are none
+	Peer   string
+	Values map[string]Spread // by metric
+	// Cores that clients and upstream used, and the share of the machine that was idle.
+	Clients, Upstream, Idle Spread
 }
 
 // Comparison is one scenario over all peers and rounds.
@@ -23,8 +24,8 @@ type Comparison struct {
 // Own is the peer whose figures are set against the best of the others.
 const Own = "wssplice"
 
-// limit is the row without a proxy, which competes with nobody.
-const limit = "direct"
+// Limit is the row without a proxy, which competes with nobody.
+const Limit = "direct"
 
 // Compare sums up the runs of one scenario. order lists the peers' names; those
 // without a run are left out. One bad run spoils the comparison: figures that
@@ -33,25 +34,28 @@ func Compare(s Scenario, order []string, results []Result) Comparison {
 	c := Comparison{Scenario: s}
 	for _, peer := range order {
 		values := map[string][]float64{}
-		runs := 0
+		var clients, upstream, idle []float64
 		for _, r := range results {
 			if r.Scenario != s.Name || r.Peer != peer {
 				continue
 			}
-			runs++
+			clients = append(clients, r.ClientCPU)
+			upstream = append(upstream, r.UpstreamCPU)
+			idle = append(idle, r.MachineIdle)
 			if why := r.Refused(); why != "" && c.Refused == "" {
 				c.Refused = fmt.Sprintf("%s, round %d: %s", peer, r.Round, why)
 			}
 			for _, m := range s.Metrics {
-				if v, ok := r.Metrics[m.Name]; ok && !(m.Proxy && peer == limit) {
+				if v, ok := r.Metrics[m.Name]; ok && !(m.Proxy && peer == Limit) {
 					values[m.Name] = append(values[m.Name], v)
 				}
 			}
 		}
-		if runs == 0 {
+		if len(clients) == 0 {
 			continue
 		}
-		row := Row{Peer: peer, Values: map[string]Spread{}}
+		row := Row{Peer: peer, Values: map[string]Spread{},
+			Clients: SpreadOf(clients), Upstream: SpreadOf(upstream), Idle: SpreadOf(idle)}
 		for name, v := range values {
 			row.Values[name] = SpreadOf(v)
 		}
@@ -74,7 +78,7 @@ func (c Comparison) Row(peer string) (Row, bool) {
 func (c Comparison) Best(m Metric, others bool) (peer string, best Spread, ok bool) {
 	for _, r := range c.Rows {
 		v, has := r.Values[m.Name]
-		if !has || r.Peer == limit || (others && r.Peer == Own) {
+		if !has || r.Peer == Limit || (others && r.Peer == Own) {
 			continue
 		}
 		if !ok || (m.Higher && v.Median > best.Median) || (!m.Higher && v.Median < best.Median) {

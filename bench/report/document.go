@@ -55,6 +55,34 @@ func section(b *strings.Builder, c method.Comparison) {
 	}
 	table(b, c)
 	verdict(b, c)
+	ends(b, c)
+}
+
+// ends says what the load generator itself used, over all proxies.
+func ends(b *strings.Builder, c method.Comparison) {
+	var clients, upstream, idle []float64
+	for _, r := range c.Rows {
+		if r.Peer != method.Limit {
+			clients = append(clients, r.Clients.Median)
+			upstream = append(upstream, r.Upstream.Median)
+			idle = append(idle, 100*r.Idle.Median)
+		}
+	}
+	if len(clients) == 0 {
+		return
+	}
+	fmt.Fprintf(b, "In the window the clients used %s cores, the upstream %s; %s %% of the machine were idle.\n\n",
+		between(clients, "%.2f"), between(upstream, "%.2f"), between(idle, "%.0f"))
+}
+
+// between writes a range.
+func between(values []float64, format string) string {
+	s := method.SpreadOf(values)
+	low, high := fmt.Sprintf(format, s.Min), fmt.Sprintf(format, s.Max)
+	if low == high {
+		return low
+	}
+	return low + " to " + high
 }
 
 // table has a row for each peer and a column for each metric.
