@@ -17,6 +17,8 @@ type Row struct {
 type Comparison struct {
 	Scenario Scenario
 	Rows     []Row
+	// Others is the largest share of the machine that others used in a window.
+	Others float64
 	// Refused says why the figures must not be compared; "" if they may.
 	Refused string
 }
@@ -42,6 +44,7 @@ func Compare(s Scenario, order []string, results []Result) Comparison {
 			clients = append(clients, r.ClientCPU)
 			upstream = append(upstream, r.UpstreamCPU)
 			idle = append(idle, r.MachineIdle)
+			c.Others = max(c.Others, r.Others)
 			if why := r.Refused(); why != "" && c.Refused == "" {
 				c.Refused = fmt.Sprintf("%s, round %d: %s", peer, r.Round, why)
 			}

@@ -31,6 +31,9 @@ type Result struct {
 	ClientCPU   float64 `json:"client_cpu"`
 	UpstreamCPU float64 `json:"upstream_cpu"`
 	MachineIdle float64 `json:"machine_idle"`
+	// Others is the share of the machine that went to programs outside the
+	// benchmark, and to the kernel's own threads.
+	Others float64 `json:"others"`
 	// Late is the 99th percentile of how late a paced sender sent, in microseconds.
 	Late float64 `json:"sender_late_us,omitempty"`
 

@@ -129,6 +129,8 @@ func (b *Bed) judge(w Window) {
 	r.ClientCPU = w.clientCPU.Seconds() / w.Seconds()
 	r.UpstreamCPU = w.upstreamCPU.Seconds() / w.Seconds()
 	r.MachineIdle = w.idle.Seconds() / w.Seconds() / float64(proc.Cores())
+	used := (w.Proxy + w.clientCPU + w.upstreamCPU).Seconds() / w.Seconds() / float64(proc.Cores())
+	r.Others = max(0, 1-r.MachineIdle-used)
 	if w.Upstream.Lateness.Count > 0 {
 		r.Late = float64(w.Upstream.Lateness.Quantile(0.99)) / 1e3
 	}

@@ -71,8 +71,9 @@ func ends(b *strings.Builder, c method.Comparison) {
 	if len(clients) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "In the window the clients used %s cores, the upstream %s; %s %% of the machine were idle.\n\n",
-		between(clients, "%.2f"), between(upstream, "%.2f"), between(idle, "%.0f"))
+	fmt.Fprintf(b, "In the window the clients used %s cores, the upstream %s; %s %% of the machine were idle, and "+
+		"other programs had at most %.0f %%.\n\n",
+		between(clients, "%.2f"), between(upstream, "%.2f"), between(idle, "%.0f"), c.Others*100)
 }
 
 // between writes a range.

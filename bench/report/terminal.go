@@ -19,6 +19,9 @@ func Terminal(w io.Writer, c method.Comparison) error {
 		_, err := fmt.Fprintf(w, "  no comparison: %s\n", c.Refused)
 		return err
 	}
+	if c.Others > noise {
+		fmt.Fprintf(w, "  beware: other programs used up to %.0f %% of the machine\n", c.Others*100)
+	}
 	t := tabwriter.NewWriter(w, 2, 8, 2, ' ', tabwriter.AlignRight)
 	var head strings.Builder
 	for _, m := range c.Scenario.Metrics {
@@ -42,6 +45,9 @@ func Terminal(w io.Writer, c method.Comparison) error {
 	}
 	return nil
 }
+
+// noise is the share of the machine that other programs may use without a word.
+const noise = 0.08
 
 // ratio sets a median against the best of the peers other than wssplice.
 func ratio(c method.Comparison, m method.Metric, peer string, v method.Spread) string {
