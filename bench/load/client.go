@@ -221,17 +221,17 @@ func (c *Client) Stream(a StreamArgs, _ *struct{}) error {
 	return nil
 }
 
-// SessionsArgs says how many short sessions run at a time.
-type SessionsArgs struct{ InFlight int }
+// VisitsArgs says how many visits run at a time.
+type VisitsArgs struct{ InFlight int }
 
-// Sessions connects, upgrades, closes and begins again, until Halt.
-func (c *Client) Sessions(a SessionsArgs, _ *struct{}) error {
+// Visits connects, upgrades, closes and begins again, until Halt.
+func (c *Client) Visits(a VisitsArgs, _ *struct{}) error {
 	w := c.workers[0]
 	w.loop.do(func() {
 		w.running = true
 		for range a.InFlight {
 			w.busy++
-			(&session{w: w}).next()
+			(&visit{w: w}).next()
 		}
 	})
 	return nil

@@ -171,11 +171,11 @@ func TestStreamsBothWaysAndBehindAStall(t *testing.T) {
 
 func TestClosedLoops(t *testing.T) {
 	loops := map[string]func(c *Client) error{
-		"sessions": func(c *Client) error { return c.Sessions(SessionsArgs{InFlight: 4}, nil) },
-		"echo":     func(c *Client) error { return c.Echo(200, nil) },
-		"get":      func(c *Client) error { return c.Requests(RequestsArgs{Connections: 4, Size: 1 << 20}, nil) },
-		"post":     func(c *Client) error { return c.Requests(RequestsArgs{Connections: 4, Size: 1 << 20, Post: true}, nil) },
-		"small":    func(c *Client) error { return c.Requests(RequestsArgs{Connections: 4, Size: 200}, nil) },
+		"visits": func(c *Client) error { return c.Visits(VisitsArgs{InFlight: 4}, nil) },
+		"echo":   func(c *Client) error { return c.Echo(200, nil) },
+		"get":    func(c *Client) error { return c.Requests(RequestsArgs{Connections: 4, Size: 1 << 20}, nil) },
+		"post":   func(c *Client) error { return c.Requests(RequestsArgs{Connections: 4, Size: 1 << 20, Post: true}, nil) },
+		"small":  func(c *Client) error { return c.Requests(RequestsArgs{Connections: 4, Size: 200}, nil) },
 	}
 	for name, start := range loops {
 		t.Run(name, func(t *testing.T) {

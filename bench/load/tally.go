@@ -7,7 +7,7 @@ import "fmt"
 type Tally struct {
 	Open     int    // tunnels that are up now
 	Opened   uint64 // handshakes that ended in a verified 101
-	Closed   uint64 // tunnels and sessions that ended as they should
+	Closed   uint64 // tunnels and visits that ended as they should
 	Messages uint64 // frames sent by the upstream, received by a client
 	Replies  uint64 // the other way round
 	Down, Up uint64 // bulk and body bytes from and to the upstream

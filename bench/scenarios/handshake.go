@@ -20,7 +20,7 @@ var handshake = []method.Scenario{{
 	},
 	Skip: tunnelsOnly,
 	Run: func(b *method.Bed, s method.Size) error {
-		err := b.Client.Call("Sessions", load.SessionsArgs{InFlight: s.Pick(64, 64, 8)}, nil)
+		err := b.Client.Call("Visits", load.VisitsArgs{InFlight: s.Pick(64, 64, 8)}, nil)
 		if err != nil {
 			return err
 		}
