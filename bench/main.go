@@ -75,6 +75,9 @@ func run(args []string) error {
 		}
 		return nil
 	}
+	if err := os.MkdirAll(filepath.Dir(*out), 0o755); err != nil {
+		return fmt.Errorf("make directory for results: %w", err)
+	}
 	file, err := os.Create(*out)
 	if err != nil {
 		return fmt.Errorf("create results: %w", err)
