@@ -20,7 +20,6 @@ type reason uint8
 const (
 	refusedFull reason = iota
 	refusedFullAddress
-	refusedDraining
 	refusedHead
 	refusedHeadLong
 	refusedHeadSlow
@@ -64,7 +63,6 @@ type refusal struct {
 var refusals = [numRefusals]refusal{
 	refusedFull:        {503, "full", "the proxy is at its connection limit, try again later"},
 	refusedFullAddress: {503, "full_address", "too many connections from this address, close some or try again later"},
-	refusedDraining:    {503, "draining", "the proxy is stopping, try again"},
 	refusedHead:        {400, "bad_head", "the request is malformed"},
 	refusedHeadLong:    {431, "head_too_long", "the request's head is too large"},
 	refusedHeadSlow:    {408, "head_timeout", "the request's head did not arrive in time"},
@@ -194,9 +192,13 @@ type ending struct {
 // ended counts and reports the end of a client connection. It is called once for
 // each, when its descriptors are closed, and nothing else logs an end.
 func (p *Proxy) ended(e *ending) {
+	// The seat first: who sees the count go down must find it free.
+	last := p.seats.leave(e.peer.Addr())
 	p.count.now[e.step].Add(-1)
 	p.count.closed[e.step][e.by][e.why].Add(1)
-	p.seats.leave(e.peer.Addr())
+	if last {
+		defer p.noteEmpty()
+	}
 	if !p.log.Enabled(context.Background(), slog.LevelDebug) {
 		return
 	}

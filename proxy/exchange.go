@@ -34,7 +34,9 @@ type exchange struct {
 	req httphead.Request
 	res httphead.Response
 
-	headOnly bool // the request is a HEAD: its answer has no body
+	first     bool // no request was read yet; on Linux a loop has read it
+	upgrading bool // a 101 is welcome
+	headOnly  bool // the request is a HEAD: its answer has no body
 
 	upBytes, downBytes uint64
 	end                ending
@@ -42,13 +44,14 @@ type exchange struct {
 	passedOn           bool // the connection became a handshake: finish leaves it alone
 
 	// What others may touch: the loop's watch on the client, drain and stop.
-	mu    sync.Mutex
-	upMu  sock // up, under mu, for interrupt
-	gone  atomic.Bool
-	stop  atomic.Bool
-	quit  atomic.Bool // the upload has to end
-	idle  atomic.Bool // between requests: drain may end it
-	place place       // where the connection came from, and an upgrade goes
+	mu       sync.Mutex
+	upMu     sock // up, under mu, for interrupt
+	gone     atomic.Bool
+	stop     atomic.Bool
+	relaying atomic.Bool // where there are no loops: it is a tunnel
+	quit     atomic.Bool // the upload has to end
+	idle     atomic.Bool // between requests: drain may end it
+	place    place       // where the connection came from, and an upgrade goes
 }
 
 // bufSize is an exchange's buffer per direction. A head has to fit.
@@ -91,7 +94,12 @@ func (x *exchange) readHead() (n int, ok bool) {
 	seen := 0
 	begun := x.in.len() > 0
 	if !begun {
-		x.clientRead.read(x.client, x.p.set.IdleTimeout)
+		wait := x.p.set.IdleTimeout
+		if x.first {
+			wait = x.p.set.HeadTimeout
+		}
+		x.first = false
+		x.clientRead.read(x.client, wait)
 		x.idle.Store(true)
 		defer x.idle.Store(false)
 	}
@@ -173,10 +181,10 @@ func (x *exchange) linger() {
 	}
 	x.client.SetReadDeadline(deadline(lingerTime))
 	x.in.drop()
-	for left := lingerBytes; left > 0; {
+	for left := lingerBytes; left > 0 && !x.stop.Load(); {
 		n, err := x.in.fill(x.client)
 		x.p.count.fromClient.Add(uint64(n))
-		if n == 0 || err != nil || x.stop.Load() {
+		if n == 0 || err != nil {
 			return
 		}
 		x.in.drop()
@@ -238,6 +246,9 @@ func (x *exchange) halt() {
 	x.interrupt()
 	x.client.SetReadDeadline(past)
 	x.client.SetWriteDeadline(past)
+	if x.relaying.Load() {
+		x.client.Close() // a relay sets deadlines of its own
+	}
 }
 
 // interrupted says whether the exchange has to end, and notes why.

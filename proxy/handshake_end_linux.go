@@ -18,7 +18,8 @@ func (h *handshake) refuse(why reason, detail string) {
 	w.p.count.refused[why].Add(1)
 	h.ended = ending{why: why, by: why.by()}
 	h.dropUpstream()
-	bodyless := h.step == StepHead && string(w.req.Method) == "HEAD" && (why == refusedPath || why == refusedUpgrade)
+	// Only after these two is w.req this connection's request, and still to be read.
+	bodyless := (why == refusedPath || why == refusedUpgrade) && string(w.req.Method) == "HEAD"
 	w.out = appendRefusal(w.out[:0], why, detail, bodyless)
 	n, errno := rawsock.Write(h.client, w.out)
 	w.p.count.toClient.Add(uint64(max(n, 0)))

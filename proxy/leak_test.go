@@ -203,6 +203,20 @@ func TestLeaks(t *testing.T) {
 	}
 }
 
+// TestSeats lets the visits come one by one where only one client may be at a
+// time: a place that is not given back keeps the next one out.
+func TestSeats(t *testing.T) {
+	p := serve(t, proxy.Config{
+		Upstream: listenFor(t, manyMinded), MaxConnections: 1, MaxConnectionsPerAddress: 1,
+	})
+	for _, v := range visits {
+		if err := v.come(p); err != nil {
+			t.Errorf("%s: %v", v.name, err)
+		}
+		settle(t, p)
+	}
+}
+
 // come makes the visit.
 func (v visit) come(to *running) error {
 	c, err := net.Dial(to.network, to.addr)

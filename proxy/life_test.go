@@ -75,7 +75,7 @@ func TestUpstreamByName(t *testing.T) {
 // TestDrain stops accepting, lets a request finish and a tunnel go on, and
 // closes what is left when its time is up.
 func TestDrain(t *testing.T) {
-	answer := make(chan struct{})
+	begun, answer := make(chan struct{}), make(chan struct{})
 	up := listenFor(t, func(c net.Conn) {
 		newPeer(c)
 		r := bufio.NewReader(c)
@@ -86,6 +86,7 @@ func TestDrain(t *testing.T) {
 			}
 			switch req.URL.Path {
 			case "/slow":
+				close(begun)
 				<-answer
 				io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nslow")
 			case "/quick":
@@ -112,6 +113,7 @@ func TestDrain(t *testing.T) {
 	if err := ask(busy, plainHead("/quick")+plainHead("/slow"), quick); err != nil {
 		t.Fatal(err)
 	}
+	<-begun
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	closed := make(chan int)
@@ -137,6 +139,11 @@ func TestDrain(t *testing.T) {
 	got, reset, err := busy.end()
 	if err != nil || reset || !bytes.HasPrefix(got, []byte("HTTP/1.1 200 OK\r\n")) || !bytes.HasSuffix(got, []byte("\r\n\r\nslow")) {
 		t.Errorf("request in flight: got %q (%v)", got, err)
+	}
+	idle.Close()
+	busy.Close()
+	if !eventually(func() bool { s := p.Stats(); return total(s) == 1 && s.Connections[proxy.StepTunnel] == 1 }) {
+		t.Errorf("want the tunnel alone, got %v", p.Stats().Connections)
 	}
 	if err := ask(tunnel, "ping", "ping"); err != nil {
 		t.Errorf("tunnel while draining: %v", err)
@@ -177,7 +184,8 @@ func TestDrainEnds(t *testing.T) {
 // TestNoDescriptors runs the process out of descriptors: clients that come then
 // wait or are turned away, and those that come later are served.
 func TestNoDescriptors(t *testing.T) {
-	p := serve(t, proxy.Config{Upstream: listenFor(t, manyMinded)})
+	var log logBuffer
+	p := serve(t, proxy.Config{Upstream: listenFor(t, manyMinded), Logger: log.logger()})
 	if err := openTunnel(p.dial(t), "/ws"); err != nil { // what is made once is made now
 		t.Fatal(err)
 	}
@@ -209,9 +217,14 @@ func TestNoDescriptors(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// The first ones are accepted, and then there is no descriptor left.
-	if !eventually(func() bool { return p.Stats().Accepted > 1 }) {
-		t.Error("nobody was accepted")
+	// The first ones are accepted, then no descriptor is left, and the log says so:
+	// not once for each client that waits.
+	const said = "too many open files"
+	if !eventually(func() bool { return strings.Contains(log.String(), said) }) {
+		t.Errorf("no word about the descriptors: %s", log.String())
+	}
+	if n := strings.Count(log.String(), said); n > 10 {
+		t.Errorf("%d lines about the descriptors", n)
 	}
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &old); err != nil {
 		t.Fatal(err)

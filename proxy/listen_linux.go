@@ -25,7 +25,8 @@ type front struct {
 	addrs   []net.Addr
 	workers []*worker
 	pipes   *splice.Pipes
-	unlink  []string // unix sockets to remove at the end
+	unlink  []string // unix sockets to remove when accepting ends
+	once    sync.Once
 }
 
 func (f *front) loopCount() int                  { return len(f.workers) }
@@ -89,9 +90,11 @@ func (p *Proxy) abandon() {
 }
 
 func (p *Proxy) removeSockets() {
-	for _, path := range p.front.unlink {
-		os.Remove(path)
-	}
+	p.front.once.Do(func() {
+		for _, path := range p.front.unlink {
+			os.Remove(path)
+		}
+	})
 }
 
 // listen binds addr once for each loop: the kernel spreads connections over
@@ -219,7 +222,6 @@ func (p *Proxy) Serve() error {
 	}
 	p.running.Wait()
 	p.front.pipes.Close()
-	p.removeSockets()
 	return err
 }
 
@@ -241,6 +243,7 @@ func (p *Proxy) stopAccepting() {
 		}
 	}
 	done.Wait()
+	p.removeSockets() // now, not at the end: a successor may have made its own by then
 }
 
 func (w *worker) stopAccepting() {
@@ -270,6 +273,7 @@ func (p *Proxy) closeFront() {
 	for _, w := range p.front.workers {
 		w.loop.Close()
 	}
+	p.removeSockets()
 }
 
 func (ln *listener) start() {

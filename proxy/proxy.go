@@ -53,7 +53,7 @@ func New(cfg Config) (*Proxy, error) {
 		warner:    warner{log: set.Logger, by: map[string]*warning{}},
 		exchanges: map[*exchange]struct{}{},
 	}
-	p.seats = seats{most: int64(set.MaxConnections), mostEach: set.MaxConnectionsPerAddress, empty: p.noteEmpty}
+	p.seats = seats{most: int64(set.MaxConnections), mostEach: set.MaxConnectionsPerAddress}
 	if p.seats.mostEach > 0 {
 		p.seats.each = map[netip.Addr]int{}
 	}

@@ -144,13 +144,13 @@ func (x *exchange) readAnswer(up *upload) (n int, interim bool, why reason, deta
 		if err == nil && n > 0 {
 			err = x.res.Parse(x.ans.bytes()[:n], answerLimits)
 		}
-		if err == nil && n > 0 && x.res.Status == 101 {
+		if err == nil && n > 0 && x.res.Status == 101 && !x.upgrading {
 			err = errUnasked
 		}
 		if err != nil {
 			return 0, interim, refusedAnswer, err.Error(), err
 		}
-		if n > 0 && x.res.Status >= 200 {
+		if n > 0 && (x.res.Status >= 200 || x.res.Status == 101) {
 			return n, interim, 0, "", nil
 		}
 		if n > 0 {

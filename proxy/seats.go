@@ -13,7 +13,6 @@ type seats struct {
 	taken    atomic.Int64
 	mu       sync.Mutex
 	each     map[netip.Addr]int // nil without mostEach
-	empty    func()             // called when the last one leaves
 }
 
 // enter takes a seat for a connection from addr. Every call is paired with leave,
@@ -35,7 +34,8 @@ func (s *seats) enter(addr netip.Addr) (why reason, ok bool) {
 	return why, ok
 }
 
-func (s *seats) leave(addr netip.Addr) {
+// leave gives the seat back, and reports whether it was the last one taken.
+func (s *seats) leave(addr netip.Addr) (last bool) {
 	if s.mostEach > 0 && addr.IsValid() {
 		s.mu.Lock()
 		if s.each[addr]--; s.each[addr] <= 0 {
@@ -43,7 +43,5 @@ func (s *seats) leave(addr netip.Addr) {
 		}
 		s.mu.Unlock()
 	}
-	if s.taken.Add(-1) == 0 && s.empty != nil {
-		s.empty()
-	}
+	return s.taken.Add(-1) == 0
 }

@@ -4,6 +4,7 @@ package proxy_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -54,8 +55,12 @@ func listenFor(t testing.TB, handle func(net.Conn)) string {
 	wg.Go(func() {
 		for {
 			c, err := ln.Accept()
-			if err != nil {
+			switch {
+			case errors.Is(err, net.ErrClosed):
 				return
+			case err != nil: // out of descriptors, for a test of just that
+				time.Sleep(time.Millisecond)
+				continue
 			}
 			wg.Go(func() {
 				defer c.Close()

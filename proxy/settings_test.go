@@ -126,6 +126,14 @@ func balanced(s proxy.Stats) error {
 	return nil
 }
 
+// total is the number of connections that there are now.
+func total(s proxy.Stats) (n int64) {
+	for _, c := range s.Connections {
+		n += c
+	}
+	return n
+}
+
 // refusals adds up the refusals that were answered or not.
 func refusals(s proxy.Stats) (n uint64) {
 	for _, r := range s.Refusals {

@@ -42,7 +42,7 @@ package proxy_test
 // and about the world:
 //
 //	U down, U up        nothing listens there any more; something does again
-//	U refused           wait until the kernel has seen a connect fail
+//	U refused           wait until the proxy dials and the kernel has refused
 //	U none              no connection was dialled (and not yet taken up)
 //	idle                wait until the proxy counts no connection
 //	stats upgrades=1 requests=2 refused=1
@@ -70,6 +70,8 @@ type story struct {
 	config []string // KEY=VALUE
 	lines  []line
 	after  []line // stats and closed
+
+	dripped bool // every byte is sent in a segment of its own
 
 	log  *logBuffer        // where the proxy logs; nil: logs
 	seen func(proxy.Stats) // what the proxy counted, once it is over; may be nil

@@ -31,10 +31,14 @@ func (ps *Pipes) Carry(dst, src syscall.RawConn, max int64) (n int64, slow bool,
 		ps.put(p, true)
 		p = nil
 		// Splice never gets past an urgent byte, and would wait for ever.
-		return !rawsock.Quiet(int(fd))
+		_, errno = rawsock.Peek(int(fd))
+		return errno != unix.EAGAIN
 	})
 	switch {
 	case p == nil:
+		if srcErr == nil && errno != 0 {
+			srcErr = errno
+		}
 		return 0, false, srcErr, nil
 	case errno != 0 || in == 0:
 		ps.put(p, true)

@@ -70,11 +70,15 @@ func (l *Loop) copyOnce(ref Ref, e *entry, f int) int {
 	case errno == unix.EAGAIN:
 		e.flow[f] &^= flowMore | flowUntil
 	default:
-		l.breakSide(e, f, errno)
-		e.flow[f] |= flowEOF
-		e.flow[f] &^= flowMore
+		l.sourceBroke(e, f, errno)
 	}
 	return n
+}
+
+func (l *Loop) sourceBroke(e *entry, f int, errno unix.Errno) {
+	l.breakSide(e, f, errno)
+	e.flow[f] |= flowEOF
+	e.flow[f] &^= flowMore
 }
 
 // pass writes p, which came from side f, to the other side. What does not fit is
@@ -99,7 +103,8 @@ func (l *Loop) pass(ref Ref, e *entry, f int, p []byte) {
 // The pipe is empty before each fill, so EAGAIN says that the source is dry; or that
 // an urgent byte comes next, which splice(2) never gets past, and which makes it
 // return 0 as at the end of the stream once a FIN is behind it. In both cases copyOnce
-// has to look: only read(2) tells the truth.
+// has to look: only read(2) tells the truth. A reset is told once, to splice as well as
+// to read, and looks like the end of the stream from then on.
 func (l *Loop) spliceSome(ref Ref, e *entry, f, max int) (total int) {
 	p := l.opt.Pipes.get()
 	if p == nil {
@@ -108,6 +113,9 @@ func (l *Loop) spliceSome(ref Ref, e *entry, f, max int) (total int) {
 	src, dst := int(e.fd[f]), int(e.fd[1-f])
 	for total < max {
 		n, errno := rawsock.Splice(src, p.w, p.size)
+		if errno != 0 && errno != unix.EAGAIN && errno != unix.EINVAL {
+			l.sourceBroke(e, f, errno)
+		}
 		if n <= 0 || errno != 0 {
 			break
 		}

@@ -1,6 +1,9 @@
 package splice
 
 import (
+	"fmt"
+	"math/rand/v2"
+	"os"
 	"testing"
 	"time"
 
@@ -39,23 +42,29 @@ var (
 const scriptHead = 5
 
 // scriptMost is how many bytes a script may send in all: enough to fill everything.
-const scriptMost = 12 << 20
+const scriptMost = 8 << 20
 
 // FuzzTunnel plays a script of writes, FINs, resets, stalls, short reads and urgent
 // bytes against one tunnel, and compares with the model (see actor).
 func FuzzTunnel(f *testing.F) {
-	for _, kind := range []byte{0, 1, 2, 4, 8 | 1<<4, 2<<4 | 1<<6, 3<<4 | 2<<6 | 8} {
-		for _, sizes := range [][]byte{{0, 0, 0, 0}, {5, 5, 5, 5}, {3, 1, 2, 3}, {0, 1, 4, 0}} {
-			head := append([]byte{kind}, sizes...)
-			for _, ops := range scriptSeeds {
-				f.Add(append(head[:len(head):len(head)], ops...))
-			}
+	for _, head := range scriptHeads {
+		for _, ops := range scriptSeeds {
+			f.Add(append(head[:scriptHead:scriptHead], ops...))
 		}
 	}
 	f.Fuzz(playScript)
 }
 
 const up, down = 0, upstreamDoes
+
+var scriptHeads = [][]byte{
+	{0, 0, 0, 0, 0},
+	{2, 0, 0, 0, 0},
+	{4 | 2, 2, 1, 2, 3},
+	{1 | 8 | 1<<4, 0, 10, 1, 10},
+	{2<<4 | 1<<6, 0, 0, 1, 4},
+	{3<<4 | 2<<6 | 8 | 4, 10, 1, 10, 1},
+}
 
 var scriptSeeds = [][]byte{
 	{opWrite | up, 0, opWrite | down, 3, opRest, 0, opFin | up, 0, opWrite | down, 5, opFin | down, 0},
@@ -76,6 +85,7 @@ func playScript(t *testing.T, script []byte) {
 		return
 	}
 	r := newRig(t, Options{HalfCloseTimeout: time.Hour})
+	r.segment = 1400 // as on a network
 	kind, sizes, ops := script[0], script[1:scriptHead], script[scriptHead:]
 	network := networks[kind%3]
 	actors := []*actor{{t: t, out: 0}, {t: t, out: 1}}
@@ -103,7 +113,8 @@ func playScript(t *testing.T, script []byte) {
 			}
 		}
 	})
-	release := func() {}
+	held := func() {}
+	release := func() { held(); held = func() {} }
 	defer func() {
 		release()
 		for _, a := range actors {
@@ -133,29 +144,25 @@ func playScript(t *testing.T, script []byte) {
 			a.oob()
 		case opTurn:
 			release()
-			release = func() {}
 			r.do(func() {})
 		case opHold:
 			release()
-			release = r.hold()
+			held = r.hold()
 		case opRelease:
 			release()
-			release = func() {}
 		case opRest:
+			release()
 			for quiet := 0; quiet < 3; quiet++ {
 				if actors[0].pump() || actors[1].pump() {
 					quiet = 0
 				}
-				if release == nil {
-					r.do(func() {})
-				}
+				r.do(func() {})
 			}
 		}
 		actors[0].pump()
 		actors[1].pump()
 	}
 	release()
-	release = func() {}
 	settle(t, actors)
 	e := r.end()
 	if !actors[0].closed && !actors[1].closed {
@@ -169,4 +176,37 @@ func playScript(t *testing.T, script []byte) {
 			t.Errorf("%d of %d places for what is held back are in use after the end", len(l.held)-len(l.spare), len(l.held))
 		}
 	})
+}
+
+// TestRandomScripts plays scripts that are made, not mutated: every instruction is
+// likely, and most have an effect.
+func TestRandomScripts(t *testing.T) {
+	first, many := uint64(0), uint64(15)
+	if s := os.Getenv("SPLICE_SCRIPTS"); s != "" { // a longer run: "first,many"
+		if _, err := fmt.Sscanf(s, "%d,%d", &first, &many); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for seed := first; seed < first+many; seed++ {
+		random := rand.New(rand.NewPCG(seed, 9))
+		script := append([]byte(nil), scriptHeads[random.IntN(len(scriptHeads))]...)
+		few := func(max byte) byte { // few bits: most settings stay as they are
+			a, b := random.IntN(256), random.IntN(256)
+			return byte(a&b) & max
+		}
+		script[0] ^= few(255)
+		for i := 1; i < scriptHead; i++ {
+			script[i] = few(15)
+		}
+		for range 4 + random.IntN(40) {
+			op := random.IntN(numOps)
+			if op == opReset && random.IntN(6) > 0 || op == opFin && random.IntN(3) > 0 {
+				op = opWrite
+			}
+			script = append(script, byte(op)|byte(random.IntN(2))<<7, byte(random.IntN(len(scriptSizes))))
+		}
+		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { playScript(t, script) }) {
+			t.Logf("script %d: %q", seed, script)
+		}
+	}
 }

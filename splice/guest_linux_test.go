@@ -320,3 +320,54 @@ func TestGuestIsToldOfAReset(t *testing.T) {
 		t.Errorf("the socket's error is %v", errno)
 	}
 }
+
+func TestGuestsCanBeFoundAndReplaced(t *testing.T) {
+	r := newRig(t, Options{})
+	fd, far := link(t, "tcp4")
+	first, second, other := &guestFuncs{}, &guestFuncs{}, &guestFuncs{}
+	heard := make(chan Events, 10)
+	second.ready = func(_ Side, ev Events) { heard <- ev }
+	r.do(func() {
+		l := r.loop
+		ref := l.Add(first)
+		gone := l.Add(other)
+		if l.Guest(ref) != first || l.Guest(gone) != other || l.Guest(0) != nil {
+			t.Error("Guest finds somebody else")
+		}
+		l.Remove(gone)
+		if l.Guest(gone) != nil {
+			t.Error("Guest finds one that was removed")
+		}
+		l.Watch(ref, Client, fd, In)
+		l.Replace(ref, second)
+		var seen []Handler
+		l.EachGuest(func(h Handler) { seen = append(seen, h) })
+		if len(seen) != 1 || seen[0] != second || l.Guest(ref) != second {
+			t.Errorf("%d guests, or not the one that took the first's place", len(seen))
+		}
+	})
+	far.Write([]byte("x"))
+	select {
+	case <-heard:
+	case <-time.After(limit):
+		t.Fatal("the new handler hears nothing")
+	}
+	x := r.tie("tcp4", Handover{}, nil)
+	r.do(func() {
+		if r.loop.Guest(x.ref) != nil {
+			t.Error("Guest takes a tunnel for a guest")
+		}
+	})
+}
+
+// A forgotten descriptor can be taken out of the epoll set by its new owner.
+func TestUnwatchEndsTheTelling(t *testing.T) {
+	r := newRig(t, Options{})
+	fd, far := link(t, "tcp4")
+	ref, heard := r.watch(fd, In)
+	r.do(func() { r.loop.Forget(ref, Client) })
+	r.loop.Unwatch(fd)
+	far.Write([]byte("x"))
+	r.quiet(heard)
+	rawsock.Close(fd)
+}

@@ -9,12 +9,7 @@ import (
 	"runtime/pprof"
 	"strings"
 	"testing"
-	"time"
 )
-
-// limit is how long a test waits for what must come: only a broken loop makes
-// anything wait that long.
-const limit = 20 * time.Second
 
 // TestMain fails the package if a descriptor or a goroutine outlives its tests.
 func TestMain(m *testing.M) {
@@ -69,15 +64,4 @@ func pipeFiles() (n int) {
 		}
 	}
 	return n
-}
-
-// eventually waits until ok holds, and reports whether it came to hold within limit.
-func eventually(ok func() bool) bool {
-	for end := time.Now().Add(limit); !ok(); {
-		if time.Now().After(end) {
-			return false
-		}
-		time.Sleep(time.Millisecond)
-	}
-	return true
 }

@@ -83,10 +83,6 @@ func send(t *testing.T, to net.Conn, n int, seed uint64) uint64 {
 	return sum.Sum64()
 }
 
-// onlyReader hides ReadFrom and WriteTo, with which the standard library would
-// borrow pipes of its own.
-type onlyReader struct{ io.Reader }
-
 // A tunnel in bulk must not keep the others of its loop waiting.
 func TestSmallMessagesBesideBulk(t *testing.T) {
 	r := newRig(t, Options{})

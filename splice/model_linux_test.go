@@ -129,7 +129,10 @@ func (a *actor) oob() {
 	if a.closed || a.broken || a.ended || a.sent < a.want {
 		return
 	}
-	unix.Sendto(a.fd, []byte{urgentByte}, unix.MSG_OOB|unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, nil)
+	err := unix.Sendto(a.fd, []byte{urgentByte}, unix.MSG_OOB|unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, nil)
+	if errno, _ := err.(unix.Errno); errno == unix.ECONNRESET || errno == unix.EPIPE {
+		a.fail(errno)
+	}
 }
 
 // over says whether nothing is left to come for a.
@@ -142,6 +145,7 @@ func settle(t testing.TB, actors []*actor) {
 	}
 	for give := time.Now().Add(limit); !actors[0].over() || !actors[1].over(); {
 		if actors[0].pump() || actors[1].pump() {
+			give = time.Now().Add(limit)
 			continue
 		}
 		var polls []unix.PollFd

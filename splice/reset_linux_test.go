@@ -49,6 +49,32 @@ func TestResetComesAfterTheBytesBeforeIt(t *testing.T) {
 	})
 }
 
+// The reset comes to splice(2), which takes the socket's error with it.
+func TestResetInBulk(t *testing.T) {
+	bothSides(t, func(t *testing.T, from Side) {
+		r := newRig(t, Options{})
+		x := r.tie("tcp4", Handover{}, func(x *tied) {
+			for side := range 2 {
+				rawsock.SetInt(x.near[side], unix.SOL_SOCKET, unix.SO_RCVBUF, 1<<20)
+				rawsock.SetInt(x.near[side], unix.SOL_SOCKET, unix.SO_SNDBUF, 4<<20)
+			}
+		})
+		goOn := r.hold()
+		const n = 4*bufferSize + 100 // a bufferful is copied, the rest spliced
+		x.write(from, stream(0).bytes(0, n))
+		x.taken(from)
+		x.reset(from)
+		goOn()
+		x.expect(1-from, stream(0), 0, n)
+		x.expectReset(1 - from)
+		x.expectEnd(WasReset, from)
+		r.do(func() {})
+		if r.loop.Stats().SplicedBytes == 0 {
+			t.Error("nothing was spliced: this test shows nothing")
+		}
+	})
+}
+
 // A reset that comes after the same side's FIN was passed on must reach the other
 // side as well: it would wait for the half-close time-out otherwise, or write into
 // the void.

@@ -18,9 +18,10 @@ import (
 // rig is a loop that runs for one test.
 type rig struct {
 	testing.TB
-	loop  *Loop
-	ended chan End
-	done  chan struct{} // closed once Run has returned
+	loop    *Loop
+	ended   chan End
+	done    chan struct{} // closed once Run has returned
+	segment int           // largest TCP segment of the tunnels' connections; 0: as the kernel has it
 }
 
 func newRig(t testing.TB, opt Options) *rig {
@@ -114,7 +115,7 @@ func (r *rig) tie(network string, h Handover, prepare func(*tied)) *tied {
 	r.Helper()
 	x := &tied{rig: r}
 	for side := range 2 {
-		x.near[side], x.far[side] = link(r, network)
+		x.near[side], x.far[side] = linkSegments(r, network, r.segment)
 	}
 	if prepare != nil {
 		prepare(x)
@@ -144,8 +145,23 @@ var linkNames atomic.Int64
 // Reading and writing at far fails the test after limit.
 func link(t testing.TB, network string) (near int, far net.Conn) {
 	t.Helper()
+	return linkSegments(t, network, 0)
+}
+
+// linkSegments is link with a limit for the size of a TCP segment. On loopback it
+// is 64 KiB, and a window that is smaller than a segment crawls.
+func linkSegments(t testing.TB, network string, segment int) (near int, far net.Conn) {
+	t.Helper()
+	limitSegment := func(_, _ string, raw syscall.RawConn) error {
+		return raw.Control(func(fd uintptr) {
+			if segment > 0 && network != "unix" {
+				rawsock.SetInt(int(fd), unix.IPPROTO_TCP, unix.TCP_MAXSEG, segment)
+			}
+		})
+	}
 	addr := map[string]string{"tcp4": "127.0.0.1:0", "tcp6": "[::1]:0", "unix": fmt.Sprintf("@splice-%d-%d", syscall.Getpid(), linkNames.Add(1))}[network]
-	ln, err := net.Listen(network, addr)
+	listen := net.ListenConfig{Control: limitSegment}
+	ln, err := listen.Listen(t.Context(), network, addr)
 	if err != nil {
 		if network == "tcp6" {
 			t.Skip("no IPv6 here:", err)
@@ -153,7 +169,8 @@ func link(t testing.TB, network string) (near int, far net.Conn) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	if far, err = net.Dial(network, ln.Addr().String()); err != nil {
+	dial := net.Dialer{Control: limitSegment}
+	if far, err = dial.Dial(network, ln.Addr().String()); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { far.Close() })
@@ -256,36 +273,4 @@ func (x *tied) taken(side Side) {
 func shrink(fd, size int) {
 	rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, size)
 	rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, size)
-}
-
-// stream is an endless sequence of bytes, one for each number. Every byte is below
-// urgentByte, so that urgent bytes can be told apart.
-type stream int
-
-const urgentByte = 0xFF
-
-// period is prime, so that bytes that come twice or out of place show.
-const period = 65521
-
-var noise = func() []byte {
-	b := make([]byte, period)
-	for i := range b {
-		h := uint32(i) * 2654435761
-		b[i] = byte((h >> 13) % urgentByte)
-	}
-	return b
-}()
-
-func (s stream) fill(p []byte, off int) {
-	at := (off + int(s)*7919) % period
-	for len(p) > 0 {
-		n := copy(p, noise[at:])
-		p, at = p[n:], 0
-	}
-}
-
-func (s stream) bytes(off, n int) []byte {
-	p := make([]byte, n)
-	s.fill(p, off)
-	return p
 }

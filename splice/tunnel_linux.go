@@ -6,11 +6,7 @@ import (
 	"time"
 
 	"github.com/wssplice/wssplice/splice/rawsock"
-	"golang.org/x/sys/unix"
 )
-
-// ByLoop stands in End.By for a tunnel that neither side ended.
-const ByLoop Side = 2
 
 // Handover is what a handshake leaves to its tunnel.
 type Handover struct {
@@ -21,15 +17,6 @@ type Handover struct {
 	Early [2][]byte
 	// Unread says for each side that it may hold more, for which no event will come.
 	Unread [2]bool
-}
-
-// End is how a tunnel ended.
-type End struct {
-	Peer     netip.AddrPort
-	Opened   time.Time
-	Up, Down uint64 // bytes passed on
-	By       Side   // who ended it first: Client, Upstream, or ByLoop
-	Reason   Reason
 }
 
 // Tunnel makes the guest a tunnel. Both its sides must be watched for at least In,
@@ -132,14 +119,7 @@ func (l *Loop) passReset(ref Ref, e *entry) bool {
 // more; what it sent before can still be read.
 func (l *Loop) breakSide(e *entry, side int, errno syscall.Errno) {
 	if e.broken == 0 {
-		switch errno {
-		case unix.ECONNRESET, unix.EPIPE:
-			e.why = WasReset
-		case unix.ETIMEDOUT, unix.EHOSTUNREACH, unix.ENETUNREACH:
-			e.why = Lost
-		default:
-			e.why = Failed
-		}
+		e.why = reasonOf(errno)
 	}
 	e.broken |= 1 << side
 	l.noteFirst(e, side)

@@ -147,8 +147,8 @@ func TestCloseRightBehindTheLastByte(t *testing.T) {
 // returns how many went.
 func fill(x *tied, side Side, max int) (sent int) {
 	control(x, x.far[side], func(fd int) {
-		var chunk [4096]byte
-		for misses := 0; sent < max && misses < 50; {
+		var chunk [32 << 10]byte
+		for misses := 0; sent < max && misses < 30; {
 			stream(1).fill(chunk[:], sent)
 			n, err := unix.SendmsgN(fd, chunk[:min(len(chunk), max-sent)], nil, nil, unix.MSG_DONTWAIT|unix.MSG_NOSIGNAL)
 			if err != nil {

@@ -216,9 +216,21 @@ func Reset(fd int) {
 	Close(fd)
 }
 
-// Quiet says whether the peer of fd has neither sent anything nor closed.
-func Quiet(fd int) bool {
+// Peek asks what a read would say, and reads nothing: EAGAIN if the peer has neither
+// sent anything nor closed; n 1 if there is a byte, 0 at the end of the stream. An
+// error of the socket is told once, here as by read: whoever peeks has to act on it.
+func Peek(fd int) (n int, errno syscall.Errno) {
 	var b [1]byte
-	_, _, e := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b)), 1, unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
-	return e == unix.EAGAIN
+	r, _, e := syscall.RawSyscall6(unix.SYS_RECVFROM, uintptr(fd), uintptr(unsafe.Pointer(&b)), 1, unix.MSG_PEEK|unix.MSG_DONTWAIT, 0, 0)
+	if e != 0 {
+		return 0, e
+	}
+	return int(r), 0
+}
+
+// Quiet says whether the peer of fd has neither sent anything nor closed. See Peek
+// for what becomes of an error.
+func Quiet(fd int) bool {
+	_, errno := Peek(fd)
+	return errno == unix.EAGAIN
 }
