@@ -209,9 +209,13 @@ func TestSeats(t *testing.T) {
 	p := serve(t, proxy.Config{
 		Upstream: listenFor(t, manyMinded), MaxConnections: 1, MaxConnectionsPerAddress: 1,
 	})
-	for _, v := range visits {
+	for i, v := range visits {
 		if err := v.come(p); err != nil {
 			t.Errorf("%s: %v", v.name, err)
+		}
+		// Who left before it was accepted still takes its turn.
+		if !eventually(func() bool { return p.Stats().Accepted > uint64(i) }) {
+			t.Fatalf("%s: was not accepted", v.name)
 		}
 		settle(t, p)
 	}

@@ -14,9 +14,10 @@ type cli struct {
 	Check struct {
 		settings `embed:""`
 	} `cmd:"" help:"say what a configuration means, without binding anything"`
-	Demo    demoFlags `cmd:"" help:"run a mail-server stand-in, the proxy and a web page to try"`
-	Version struct{}  `cmd:"" help:"show version, commit, Go version and platform"`
-	HelpCmd struct{}  `cmd:"" name:"help" hidden:""`
+	Demo    demoFlags  `cmd:"" help:"run a mail-server stand-in, the proxy and a web page to try"`
+	Ready   readyFlags `cmd:"" help:"ask a running wssplice whether it accepts connections"`
+	Version struct{}   `cmd:"" help:"show version, commit, Go version and platform"`
+	HelpCmd struct{}   `cmd:"" name:"help" hidden:""`
 }
 
 // settings are the flags of serve, which check reads as well.

@@ -15,6 +15,7 @@ Usage:
   wssplice [serve] --upstream ADDR [flags]   run the proxy
   wssplice check --upstream ADDR [flags]     say what a configuration means; binds nothing
   wssplice demo [--listen ADDR]              mail-server stand-in, proxy and web page to try
+  wssplice ready [--admin ADDR]              ask a running one if it accepts: exit status 0 or 1
   wssplice version                           version, commit, Go version and platform
 `
 
@@ -52,9 +53,10 @@ const helpWidth = 100
 // come from the tags of cli, so that none can be missing or say another default.
 func writeHelp(w io.Writer, model *kong.Application) {
 	fmt.Fprint(w, helpHead)
-	serve, demo := command(model, "serve"), command(model, "demo")
+	serve, demo, ready := command(model, "serve"), command(model, "demo"), command(model, "ready")
 	writeFlags(w, serve.Flags, "")
 	writeFlags(w, demo.Flags, "Demo")
+	writeFlags(w, ready.Flags, "Ready")
 	writeFlags(w, model.Flags, "")
 	fmt.Fprint(w, helpTail)
 }

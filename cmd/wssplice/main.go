@@ -55,6 +55,8 @@ func (h *host) run(args []string) int {
 		return h.check(&c.Check.settings)
 	case "demo":
 		return h.demo(&c.Demo)
+	case "ready":
+		return h.ready(&c.Ready)
 	case "version":
 		return h.version()
 	case "help":

@@ -3,8 +3,11 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"syscall"
@@ -190,5 +193,41 @@ func eventually(t *testing.T, what string, yes func() bool) {
 		if time.Since(start) > patience {
 			t.Fatalf("never happened: %s", what)
 		}
+	}
+}
+
+// TestReady asks a server of its own, in each state that it can be found in.
+func TestReady(t *testing.T) {
+	status := http.StatusOK
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/readyz" {
+			t.Errorf("asks for %s", r.URL.Path)
+		}
+		w.WriteHeader(status)
+	}))
+	defer s.Close()
+	addr := s.Listener.Addr().String()
+	ready := func(args ...string) (int, string) {
+		var out bytes.Buffer
+		h := &host{stdout: &out, stderr: &out, env: environ{"WSSPLICE_ADMIN=" + addr}}
+		return h.run(append([]string{"ready"}, args...)), out.String()
+	}
+	if code, out := ready(); code != exitStopped || out != "ready\n" {
+		t.Errorf("ready: %d %q", code, out)
+	}
+	_, port, _ := net.SplitHostPort(addr)
+	if code, out := ready("--admin", "0.0.0.0:"+port); code != exitStopped {
+		t.Errorf("ready by an unspecified address: %d %q", code, out)
+	}
+	status = http.StatusServiceUnavailable
+	if code, out := ready(); code != exitFailed || !strings.Contains(out, "503") {
+		t.Errorf("draining: %d %q", code, out)
+	}
+	s.Close()
+	if code, _ := ready(); code != exitFailed {
+		t.Errorf("not there: %d", code)
+	}
+	if code, _ := ready("--admin", ""); code != exitFailed {
+		t.Errorf("no address: %d", code)
 	}
 }
