@@ -68,7 +68,7 @@ func (l *Loop) copyOnce(ref Ref, e *entry, f int) int {
 		e.flow[f] |= flowEOF
 		e.flow[f] &^= flowMore
 	case errno == unix.EAGAIN:
-		e.flow[f] &^= flowMore | flowUntil
+		e.flow[f] &^= flowMore | flowUntil | flowError
 	default:
 		l.sourceBroke(e, f, errno)
 	}

@@ -126,10 +126,7 @@ func (r *relay) fail(f, side int, err error, lost bool) {
 			if errno := syscall.Errno(0); errors.As(err, &errno) {
 				why = reasonOf(errno)
 			}
-			if r.by == ByLoop {
-				r.by = Side(side)
-			}
-			r.why, r.known = why, true
+			r.by, r.why, r.known = Side(side), why, true
 		}
 		// Nothing can be sent to that side any more: the flow towards it is over.
 		r.conns[1-side].SetReadDeadline(longAgo)

@@ -157,7 +157,7 @@ func TestStalledReaderResets(t *testing.T) {
 			t.Fatal("a tunnel to a reader that does not read took 64 MiB")
 		}
 		x.reset(1 - from)
-		if _, err := io.Copy(io.Discard, x.far[from]); !errors.Is(err, syscall.ECONNRESET) {
+		if _, err := io.Copy(io.Discard, onlyReader{x.far[from]}); !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("the sender reads %v", err)
 		}
 		x.expectEnd(WasReset, 1-from)
@@ -173,22 +173,76 @@ func TestResetWhileAResetWaits(t *testing.T) {
 		control(x, x.far[Upstream], func(fd int) { rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4096) })
 		rawsock.SetInt(x.near[Upstream], unix.SOL_SOCKET, unix.SO_SNDBUF, 1<<20)
 	})
-	const n = bufferSize - 1 // copied, not spliced
-	x.write(Client, stream(0).bytes(0, n))
-	x.reset(Client)
-	if !eventually(func() bool { return r.loop.Stats().UpBytes == n }) {
-		t.Fatal("the loop's socket does not take a bufferful")
-	}
-	waits := false
-	r.do(func() {
-		e := r.loop.table.get(x.ref)
-		waits = e != nil && e.broken == 1<<Client && rawsock.Unsent(x.near[Upstream]) > 0
-	})
-	if !waits {
-		t.Fatal("no reset waits: this test shows nothing")
-	}
+	waitingReset(x)
 	x.reset(Upstream)
 	x.expectEnd(WasReset, Client)
+}
+
+// waitingReset has the client send stream 0 and reset, such that the reset waits
+// until the upstream, which does not read, has acknowledged what was written.
+func waitingReset(x *tied) (sent int) {
+	x.Helper()
+	sent = bufferSize - 1 // copied, not spliced
+	x.write(Client, stream(0).bytes(0, sent))
+	x.reset(Client)
+	if !eventually(func() bool { return x.loop.Stats().UpBytes == uint64(sent) }) {
+		x.Fatal("the loop's socket does not take a bufferful")
+	}
+	x.do(func() {
+		if e := x.loop.table.get(x.ref); e == nil || e.broken != 1<<Client || rawsock.Unsent(x.near[Upstream]) == 0 {
+			x.Error("no reset waits: this test shows nothing")
+		}
+	})
+	return sent
+}
+
+// A reader that takes the last bytes before a reset slowly is given time as long as
+// it takes any, although the loop itself has none left to move.
+func TestSlowReaderOfTheBytesBeforeAReset(t *testing.T) {
+	r := newRig(t, Options{HalfCloseTimeout: time.Hour})
+	r.segment = 1400
+	x := r.tie("tcp4", Handover{}, func(x *tied) {
+		control(x, x.far[Upstream], func(fd int) { rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 4096) })
+		rawsock.SetInt(x.near[Upstream], unix.SOL_SOCKET, unix.SO_SNDBUF, 1<<20)
+	})
+	sent := waitingReset(x)
+	r.look()
+	got := 0
+	for range 3 {
+		before := rawsock.Unsent(x.near[Upstream])
+		for rawsock.Unsent(x.near[Upstream]) == before {
+			x.expect(Upstream, stream(0), got, 500)
+			got += 500
+		}
+		x.age(2 * time.Hour)
+		r.look()
+	}
+	x.expect(Upstream, stream(0), got, sent-got)
+	x.expectReset(Upstream)
+	x.expectEnd(WasReset, Client)
+}
+
+// A side that resets while the other does not read is found by its event alone: the
+// tunnel is not kept for as long as the reader likes.
+func TestResetBehindAStalledReader(t *testing.T) {
+	bothSides(t, func(t *testing.T, from Side) {
+		r := newRig(t, Options{HalfCloseTimeout: time.Hour})
+		x := r.tie("tcp4", Handover{}, nil)
+		fill(x, from, 64<<20)
+		x.reset(from)
+		if !eventually(func() (half bool) {
+			r.do(func() { half = len(r.loop.half) == 1 })
+			return half
+		}) {
+			t.Fatal("the tunnel has no time limit")
+		}
+		x.age(2 * time.Hour)
+		r.look()
+		x.expectEnd(HalfClosed, ByLoop)
+		if _, err := io.Copy(io.Discard, onlyReader{x.far[1-from]}); !isReset(err) {
+			t.Errorf("the reader sees %v, wanted a reset", err)
+		}
+	})
 }
 
 // A side that stops acknowledging is lost: the kernel gives up after

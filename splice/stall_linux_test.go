@@ -49,11 +49,6 @@ func TestReaderThatDoesNotRead(t *testing.T) {
 			if got, _ := x.readPlain(from, 9); string(got) != "other way" {
 				t.Errorf("the other direction brings %q", got)
 			}
-			was := r.loop.Stats()
-			r.do(func() {})
-			if now := r.loop.Stats(); now.UpBytes+now.DownBytes != was.UpBytes+was.DownBytes {
-				t.Error("bytes moved to a reader that does not read")
-			}
 			x.fin(from)
 			x.expect(1-from, stream(1), 0, sent)
 			x.expectEOF(1 - from)
@@ -123,6 +118,11 @@ func TestPipeWithBytesInItIsNotUsedAgain(t *testing.T) {
 		if !eventually(func() bool { inUse, _ := pipes.Counts(); return inUse == 1 }) {
 			t.Fatal("the tunnel did not stall in a pipe: this test shows nothing")
 		}
+		r.do(func() {
+			if r.loop.table.get(x.ref).flow[Client]&flowSlow == 0 {
+				t.Error("a reader that was full under splice is not taken for slow")
+			}
+		})
 	}
 	stall()
 	r.do(r.loop.EndTunnels)

@@ -53,7 +53,8 @@ type entry struct {
 	last    uint32 // tick in which the last byte moved
 	port    uint16 // of the client
 	addr    [16]byte
-	opened  int64 // Unix nanoseconds
+	unsent  uint32 // while a reset waits: what was not acknowledged at the last look
+	opened  int64  // Unix nanoseconds
 	moved   [2]uint64
 }
 

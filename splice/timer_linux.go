@@ -1,6 +1,10 @@
 package splice
 
-import "time"
+import (
+	"time"
+
+	"github.com/wssplice/wssplice/splice/rawsock"
+)
 
 // There is no timer per tunnel or guest. While some guest has a deadline, or some
 // tunnel is half-closed, the loop looks at those once a tick; idle tunnels are
@@ -80,8 +84,11 @@ func (l *Loop) checkHalf() {
 		if e == nil || e.kind != kindTunnel {
 			continue
 		}
-		if e.broken != 0 && l.passReset(ref, e) {
-			continue
+		if e.broken != 0 {
+			if l.passReset(ref, e) {
+				continue
+			}
+			l.watchUnsent(e)
 		}
 		if l.ticks()-e.last > limit {
 			l.end(ref, e, HalfClosed, ByLoop)
@@ -90,6 +97,19 @@ func (l *Loop) checkHalf() {
 		kept = append(kept, ref)
 	}
 	l.half = kept
+}
+
+// watchUnsent takes what was acknowledged since the last look for bytes that moved:
+// the kernel may still be sending what the loop has long passed on.
+func (l *Loop) watchUnsent(e *entry) {
+	to := Upstream
+	if e.broken == 1<<Upstream {
+		to = Client
+	}
+	if n := uint32(rawsock.Unsent(int(e.fd[to]))); n != e.unsent {
+		e.unsent = n
+		e.last = l.ticks()
+	}
 }
 
 func (l *Loop) sweepIdle() {

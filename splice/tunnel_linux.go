@@ -87,7 +87,9 @@ func (l *Loop) advance(ref Ref, e *entry) {
 	} else if done := e.flow[0] & e.flow[1] & flowShut; done != 0 {
 		l.end(ref, e, Closed, Side(e.first-1))
 		return
-	} else if (e.flow[0]|e.flow[1])&flowShut != 0 {
+	} else if (e.flow[0]|e.flow[1])&(flowShut|flowError) != 0 {
+		// With an error that nobody has read yet a slow reader is in the way: it may
+		// take its time, but no longer than any side that talks to nobody.
 		l.watchHalf(ref, e)
 	}
 	if again && !e.queued {
@@ -167,8 +169,9 @@ func (l *Loop) end(ref Ref, e *entry, why Reason, by Side) {
 		} else {
 			rawsock.Close(int(e.fd[side]))
 		}
-		l.letGo(e, side)
 	}
+	l.letGo(e, 0)
+	l.letGo(e, 1)
 	l.table.put(ref)
 	l.count.Tunnels--
 	l.count.Ended[why]++
