@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -52,7 +53,7 @@ func FuzzTunnel(f *testing.F) {
 			f.Add(append(head[:scriptHead:scriptHead], ops...))
 		}
 	}
-	f.Fuzz(playScript)
+	f.Fuzz(playAlone)
 }
 
 const up, down = 0, upstreamDoes
@@ -80,15 +81,43 @@ var scriptSeeds = [][]byte{
 	{opStall | up, 0, opStall | down, 0, opWrite | up, 13, opWrite | down, 13, opRest, 0, opRead | up, 5, opTurn, 0, opStall | up, 0, opRest, 0, opStall | down, 0},
 }
 
-func playScript(t *testing.T, script []byte) {
+// playAlone plays a script on a loop of its own, of which nothing may be left.
+func playAlone(t *testing.T, script []byte) {
 	if len(script) < scriptHead {
 		return
 	}
+	r := newScriptRig(t)
+	actors := playScript(t, r, script)
+	e := r.end()
+	if !actors[0].closed && !actors[1].closed {
+		up, down := actors[1].got+actors[1].urgent, actors[0].got+actors[0].urgent
+		if e.Reason != Closed || e.Up != uint64(up) || e.Down != uint64(down) {
+			t.Errorf("the tunnel ended as %+v, wanted %d bytes up and %d down", e, up, down)
+		}
+	}
+	r.nothingHeld()
+}
+
+func newScriptRig(t *testing.T) *rig {
 	r := newRig(t, Options{HalfCloseTimeout: time.Hour})
 	r.segment = 1400 // as on a network
+	return r
+}
+
+// nothingHeld checks that no tunnel is left and that all they held is given back.
+func (r *rig) nothingHeld() {
+	r.do(func() {
+		if l := r.loop; l.count.Tunnels != 0 || len(l.spare) != len(l.held) {
+			r.Errorf("%d tunnels are left, and %d of %d places for what is held back are in use", l.count.Tunnels, len(l.held)-len(l.spare), len(l.held))
+		}
+	})
+}
+
+func playScript(t *testing.T, r *rig, script []byte) []*actor {
 	kind, sizes, ops := script[0], script[1:scriptHead], script[scriptHead:]
 	network := networks[kind%3]
-	actors := []*actor{{t: t, out: 0}, {t: t, out: 1}}
+	id := stream(2 * linkNames.Add(1)) // no two tunnels carry the same bytes
+	actors := []*actor{{t: t, out: id}, {t: t, out: id + 1}}
 	var h Handover
 	for side, a := range actors {
 		a.peer, a.resetOK = actors[1-side], network != "unix"
@@ -97,7 +126,7 @@ func playScript(t *testing.T, script []byte) {
 		a.want = len(h.Early[side])
 		a.sent = a.want
 	}
-	x := r.tie(network, h, func(x *tied) {
+	r.tie(network, h, func(x *tied) {
 		for side, a := range actors {
 			control(t, x.far[side], func(fd int) { a.fd, _ = unix.FcntlInt(uintptr(fd), unix.F_DUPFD_CLOEXEC, 0) })
 			x.far[side].Close()
@@ -164,49 +193,66 @@ func playScript(t *testing.T, script []byte) {
 	}
 	release()
 	settle(t, actors)
-	e := r.end()
-	if !actors[0].closed && !actors[1].closed {
-		up, down := actors[1].got+actors[1].urgent, actors[0].got+actors[0].urgent
-		if e.Reason != Closed || e.Up != uint64(up) || e.Down != uint64(down) {
-			t.Errorf("the tunnel ended as %+v, wanted %d bytes up and %d down", e, up, down)
-		}
-	}
-	r.do(func() {
-		if l := r.loop; len(l.spare) != len(l.held) || l.table.get(x.ref) != nil {
-			t.Errorf("%d of %d places for what is held back are in use after the end", len(l.held)-len(l.spare), len(l.held))
-		}
-	})
+	return actors
 }
 
 // TestRandomScripts plays scripts that are made, not mutated: every instruction is
 // likely, and most have an effect.
 func TestRandomScripts(t *testing.T) {
-	first, many := uint64(0), uint64(15)
+	first, many := uint64(0), uint64(8)
 	if s := os.Getenv("SPLICE_SCRIPTS"); s != "" { // a longer run: "first,many"
 		if _, err := fmt.Sscanf(s, "%d,%d", &first, &many); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for seed := first; seed < first+many; seed++ {
-		random := rand.New(rand.NewPCG(seed, 9))
-		script := append([]byte(nil), scriptHeads[random.IntN(len(scriptHeads))]...)
-		few := func(max byte) byte { // few bits: most settings stay as they are
-			a, b := random.IntN(256), random.IntN(256)
-			return byte(a&b) & max
-		}
-		script[0] ^= few(255)
-		for i := 1; i < scriptHead; i++ {
-			script[i] = few(15)
-		}
-		for range 4 + random.IntN(40) {
-			op := random.IntN(numOps)
-			if op == opReset && random.IntN(6) > 0 || op == opFin && random.IntN(3) > 0 {
-				op = opWrite
-			}
-			script = append(script, byte(op)|byte(random.IntN(2))<<7, byte(random.IntN(len(scriptSizes))))
-		}
-		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { playScript(t, script) }) {
+		script := randomScript(seed)
+		if !t.Run(fmt.Sprint(seed), func(t *testing.T) { playAlone(t, script) }) {
 			t.Logf("script %d: %q", seed, script)
 		}
 	}
+}
+
+func randomScript(seed uint64) []byte {
+	random := rand.New(rand.NewPCG(seed, 9))
+	script := append([]byte(nil), scriptHeads[random.IntN(len(scriptHeads))]...)
+	few := func(max byte) byte { // few bits: most settings stay as they are
+		a, b := random.IntN(256), random.IntN(256)
+		return byte(a&b) & max
+	}
+	script[0] ^= few(255)
+	for i := 1; i < scriptHead; i++ {
+		script[i] = few(15)
+	}
+	for range 4 + random.IntN(40) {
+		op := random.IntN(numOps)
+		if op == opReset && random.IntN(6) > 0 || op == opFin && random.IntN(3) > 0 {
+			op = opWrite
+		}
+		script = append(script, byte(op)|byte(random.IntN(2))<<7, byte(random.IntN(len(scriptSizes))))
+	}
+	return script
+}
+
+// Scripts beside each other on one loop: slots, places and pipes change hands while
+// other tunnels are in full swing.
+func TestScriptsSideBySide(t *testing.T) {
+	r := newScriptRig(t)
+	const players, each = 10, 3
+	var playing sync.WaitGroup
+	for player := range uint64(players) {
+		playing.Go(func() {
+			for n := range uint64(each) {
+				playScript(t, r, randomScript(1000*player+n))
+			}
+		})
+	}
+	playing.Wait()
+	if t.Failed() {
+		return
+	}
+	for range players * each {
+		r.end()
+	}
+	r.nothingHeld()
 }

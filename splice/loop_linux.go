@@ -51,8 +51,8 @@ type Loop struct {
 	held   []held
 	spare  []int32 // free indices of held
 	half   []Ref   // tunnels that HalfCloseTimeout applies to
-	again  []Ref   // tunnels whose turn's budget was spent before their bytes were
-	turn   []Ref   // the ones of this turn; again and turn swap
+	again  []Ref   // tunnels that have another turn coming, from next on
+	next   int
 	buf    []byte
 	events [eventsMost]unix.EpollEvent
 	ready  int // events of the last wait
@@ -129,7 +129,7 @@ func (l *Loop) pollOnce(uintptr) bool {
 func (l *Loop) Run() error {
 	defer l.finish()
 	for !l.stop {
-		if len(l.again) > 0 {
+		if l.waiting() > 0 {
 			l.pollOnce(0)
 		} else {
 			l.arm()
@@ -172,14 +172,21 @@ func (l *Loop) dispatch(ev *unix.EpollEvent) {
 	}
 }
 
-// goOn gives every tunnel that ran out of budget its next turn.
+// goOn gives the tunnel that has waited longest its turn: one, and then the loop looks
+// for events again, so that a small message waits for one turn of bulk at most.
 func (l *Loop) goOn() {
-	l.turn, l.again = l.again, l.turn[:0]
-	for _, ref := range l.turn {
-		if e := l.table.get(ref); e != nil && e.kind == kindTunnel {
-			e.queued = false
-			l.advance(ref, e)
-		}
+	if l.waiting() == 0 {
+		return
+	}
+	ref := l.again[l.next]
+	if l.next++; l.next == len(l.again) {
+		l.again, l.next = l.again[:0], 0
+	} else if l.next >= 64 && 2*l.next >= len(l.again) {
+		l.again, l.next = l.again[:copy(l.again, l.again[l.next:])], 0
+	}
+	if e := l.table.get(ref); e != nil && e.kind == kindTunnel {
+		e.queued = false
+		l.advance(ref, e)
 	}
 }
 

@@ -29,6 +29,7 @@ const (
 	flowBlocked                       // the destination is full; its EPOLLOUT goes on
 	flowEOF                           // the source's FIN was read
 	flowShut                          // the FIN was passed on, or the flow is given up
+	flowBulk                          // the source has more than a bufferful at a time
 	flowSlow                          // the destination was full under splice: copy for a while
 	flowError                         // the source has, or had, an error to tell
 )

@@ -68,8 +68,23 @@ func (l *Loop) tunnelReady(ref Ref, e *entry, side Side, ev Events) {
 	if ev&(Out|Gone|Broken) != 0 {
 		e.flow[1-side] &^= flowBlocked
 	}
+	if (e.flow[0]|e.flow[1])&flowBulk != 0 && (l.ready > 1 || l.waiting() > 0) {
+		l.queue(ref, e) // behind the small ones of this turn
+		return
+	}
 	l.advance(ref, e)
 }
+
+// queue gives the tunnel another turn, after those that wait already.
+func (l *Loop) queue(ref Ref, e *entry) {
+	if !e.queued {
+		e.queued = true
+		l.again = append(l.again, ref)
+	}
+}
+
+// waiting is the number of tunnels that have another turn coming.
+func (l *Loop) waiting() int { return len(l.again) - l.next }
 
 // advance moves what can be moved and ends the tunnel if nothing is left to come.
 func (l *Loop) advance(ref Ref, e *entry) {
@@ -92,9 +107,8 @@ func (l *Loop) advance(ref Ref, e *entry) {
 		// take its time, but no longer than any side that talks to nobody.
 		l.watchHalf(ref, e)
 	}
-	if again && !e.queued {
-		e.queued = true
-		l.again = append(l.again, ref)
+	if again {
+		l.queue(ref, e)
 	}
 }
 
