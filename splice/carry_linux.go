@@ -12,8 +12,8 @@ import (
 // in Go's poller for src to have something and for dst to have room, each until its
 // deadline. The pipe is borrowed only while bytes are in it.
 //
-// n is what reached dst, and slow says that dst was full in between: then it is
-// better to copy for a while, see spliceSome. srcErr and dstErr are the errors of the two sides. With
+// n is what reached dst, and slow says that dst made little room at a time: then it
+// is better to copy for a while, see slowBelow. srcErr and dstErr are the errors of the two sides. With
 // n 0 and no error the caller has to read from src itself: it is at its end, or has
 // an urgent byte next, or there is no pipe to be had.
 func (ps *Pipes) Carry(dst, src syscall.RawConn, max int64) (n int64, slow bool, srcErr, dstErr error) {
@@ -47,16 +47,18 @@ func (ps *Pipes) Carry(dst, src syscall.RawConn, max int64) (n int64, slow bool,
 		}
 		return 0, false, srcErr, nil
 	}
-	left := in
+	left, first := in, true
 	dstErr = dst.Write(func(fd uintptr) bool {
-		for left > 0 && errno == 0 {
+		for total := 0; left > 0 && errno == 0; {
 			var m int
 			if m, errno = rawsock.Splice(p.r, int(fd), left); errno == unix.EAGAIN {
 				errno = 0
-				slow = true
+				slow = slow || !first && total < slowBelow
+				first = false
 				return false
 			}
 			left -= m
+			total += m
 		}
 		return true
 	})

@@ -38,6 +38,10 @@ var (
 	socketSizes = [4]int{0, 1, 20_000, 400_000}
 )
 
+// receiveLeast is the smallest receive buffer: with less, two full sockets drop each
+// other's window updates, and the kernel's retries are many seconds apart.
+const receiveLeast = 8000
+
 // scriptHead is the length of what stands before a script's instructions: the kind
 // of socket and how the tunnel begins, and the sizes of the four sockets' buffers.
 const scriptHead = 5
@@ -136,7 +140,7 @@ func playScript(t *testing.T, r *rig, script []byte) []*actor {
 					rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, n)
 				}
 				if n := socketSizes[size>>2&3]; n > 0 {
-					rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, n)
+					rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, max(n, receiveLeast))
 				}
 				rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, int(kind>>2&1))
 			}

@@ -183,6 +183,48 @@ func TestRelayIdleWhileStalled(t *testing.T) {
 	writers.Wait()
 }
 
+// stall writes until nothing more is taken, or the other side is gone.
+func stall(t *testing.T, c net.Conn) {
+	t.Helper()
+	p := make([]byte, 64<<10)
+	for total := 0; total < 64<<20; {
+		c.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))
+		n, err := c.Write(p)
+		if total += n; err != nil && total > 1<<20 {
+			return
+		}
+	}
+	t.Fatal("a reader that does not read took 64 MiB")
+}
+
+// What an idle tunnel throws away must not look complete.
+func TestRelayIdleWithBytesInHand(t *testing.T) {
+	for from := range Side(2) {
+		r := relayPair(t, RelayOptions{IdleTimeout: time.Second})
+		stall(t, r.far[from])
+		r.expectEnd(Idle, ByLoop)
+		if n, err := io.Copy(io.Discard, onlyReader{r.far[1-from]}); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("the reader sees %v after %d bytes, wanted a reset", err, n)
+		}
+	}
+}
+
+// A write to a side is told of its reset while bytes of that side wait for a slow
+// reader: they arrive, and then a reset, although a read sees an orderly end by now.
+func TestRelayResetToldToAWrite(t *testing.T) {
+	for from := range Side(2) {
+		r := relayPair(t, RelayOptions{})
+		stall(t, r.far[from])
+		r.far[from].SetLinger(0)
+		r.far[from].Close()
+		r.far[1-from].Write([]byte("anybody there?"))
+		if n, err := io.Copy(io.Discard, onlyReader{r.far[1-from]}); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("the reader sees %v after %d bytes, wanted a reset", err, n)
+		}
+		r.expectEnd(WasReset, from)
+	}
+}
+
 func TestRelayHalfClosedTimeout(t *testing.T) {
 	for from := range Side(2) {
 		r := relayPair(t, RelayOptions{IdleTimeout: time.Hour, HalfCloseTimeout: 50 * time.Millisecond})

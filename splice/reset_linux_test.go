@@ -3,6 +3,7 @@ package splice
 import (
 	"errors"
 	"io"
+	"net"
 	"syscall"
 	"testing"
 	"time"
@@ -255,4 +256,19 @@ func TestLostSide(t *testing.T) {
 		t.Errorf("the other side's write ends with %v, wanted a reset", err)
 	}
 	x.expectEnd(Lost, Upstream)
+}
+
+// A program that shuts its socket for reading and stays has no reset to tell, only
+// that nothing can be written to it: its tunnel ends all the same.
+func TestWritingToASideThatDoesNotReceive(t *testing.T) {
+	bothSides(t, func(t *testing.T, deaf Side) {
+		x := newRig(t, Options{HalfCloseTimeout: time.Hour}).tie("unix", Handover{}, nil)
+		x.write(deaf, []byte("last words"))
+		x.far[deaf].(*net.UnixConn).CloseRead()
+		if got, _ := x.readPlain(1-deaf, 10); string(got) != "last words" {
+			t.Errorf("got %q", got)
+		}
+		x.write(1-deaf, []byte("too late"))
+		x.expectEnd(WasReset, deaf)
+	})
 }

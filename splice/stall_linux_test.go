@@ -1,6 +1,7 @@
 package splice
 
 import (
+	"io"
 	"os"
 	"runtime"
 	"testing"
@@ -119,8 +120,10 @@ func TestPipeWithBytesInItIsNotUsedAgain(t *testing.T) {
 			t.Fatal("the tunnel did not stall in a pipe: this test shows nothing")
 		}
 		r.do(func() {
-			if r.loop.table.get(x.ref).flow[Client]&flowSlow == 0 {
-				t.Error("a reader that was full under splice is not taken for slow")
+			e := r.loop.table.get(x.ref)
+			e.flow[Client] &^= flowBlocked
+			if again := r.loop.move(x.ref, e, int(Client)); again || e.flow[Client]&(flowSlow|flowBlocked) != flowSlow|flowBlocked {
+				t.Errorf("a reader that makes no room under splice is not taken for slow: %b", e.flow[Client])
 			}
 		})
 	}
@@ -201,4 +204,55 @@ func TestNoDescriptorsForALoop(t *testing.T) {
 		l.Run()
 		t.Fatal("a loop was made without descriptors")
 	}
+}
+
+// A tunnel that is ended in the midst of bulk has bytes that it did not read yet: its
+// reader must not take what it got for everything.
+func TestEndInTheMidstOfBulkIsAReset(t *testing.T) {
+	bothSides(t, func(t *testing.T, from Side) {
+		r := newRig(t, Options{})
+		x := r.tie("tcp4", Handover{}, func(x *tied) {
+			rawsock.SetInt(x.near[from], unix.SOL_SOCKET, unix.SO_RCVBUF, 4<<20)
+			rawsock.SetInt(x.near[1-from], unix.SOL_SOCKET, unix.SO_SNDBUF, 4<<20)
+		})
+		goOn := r.hold()
+		sent := fill(x, from, 3<<20)
+		r.loop.Post(r.loop.EndTunnels) // comes behind the event of the bytes, and in one turn with it
+		goOn()
+		e := x.expectEnd(Stopped, ByLoop)
+		if moved := int(e.Up + e.Down); moved == 0 || moved >= sent {
+			t.Skipf("%d of %d bytes had moved", moved, sent)
+		}
+		if _, err := io.Copy(io.Discard, onlyReader{x.far[1-from]}); !isReset(err) {
+			t.Errorf("the reader sees %v, wanted a reset", err)
+		}
+	})
+}
+
+// The same if all was read and a part is held back.
+func TestEndWithBytesHeldBackIsAReset(t *testing.T) {
+	bothSides(t, func(t *testing.T, from Side) {
+		r := newRig(t, Options{})
+		x := r.tie("tcp4", Handover{}, func(x *tied) {
+			for errno := unix.Errno(0); errno == 0; { // the reader's socket is full from the start
+				_, errno = rawsock.Write(x.near[1-from], make([]byte, 64<<10))
+			}
+		})
+		x.write(from, []byte("a last word"))
+		if !eventually(func() (held bool) {
+			r.do(func() { held = r.loop.table.get(x.ref).held[from] != 0 })
+			return held
+		}) {
+			t.Fatal("nothing is held back")
+		}
+		r.do(func() {
+			if e := r.loop.table.get(x.ref); e.flow[from]&flowMore != 0 || e.held[from] == 0 {
+				t.Errorf("nothing is held back alone: %+v", *e)
+			}
+			r.loop.EndTunnels()
+		})
+		if _, err := io.Copy(io.Discard, onlyReader{x.far[1-from]}); !isReset(err) {
+			t.Errorf("the reader sees %v, wanted a reset", err)
+		}
+	})
 }

@@ -178,7 +178,9 @@ func (l *Loop) watchHalf(ref Ref, e *entry) {
 func (l *Loop) end(ref Ref, e *entry, why Reason, by Side) {
 	ended := End{Peer: e.peer(), Opened: time.Unix(0, e.opened), Up: e.moved[0], Down: e.moved[1], By: by, Reason: why}
 	for side := range 2 {
-		if cut := e.broken&(1<<(1-side)) != 0 || e.held[1-side] != 0; cut && e.broken&(1<<side) == 0 {
+		from := 1 - side
+		unread := e.flow[from]&(flowMore|flowEOF|flowShut) == flowMore
+		if cut := e.broken&(1<<from) != 0 || e.held[from] != 0 || unread; cut && e.broken&(1<<side) == 0 {
 			rawsock.Reset(int(e.fd[side]))
 		} else {
 			rawsock.Close(int(e.fd[side]))

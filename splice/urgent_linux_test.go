@@ -89,6 +89,24 @@ func TestUrgentByteAloneStallsNothing(t *testing.T) {
 	})
 }
 
+// Bytes, an urgent byte and bytes come in one event, and nothing comes after them.
+func TestBytesBehindAnUrgentByte(t *testing.T) {
+	onUrgentSockets(t, func(t *testing.T, tie func(*rig) *tied) {
+		for _, before := range []int{0, 10, 100_000} {
+			r := newRig(t, Options{})
+			x := tie(r)
+			goOn := r.hold()
+			sent := fill(x, Client, before)
+			x.urgent(Client)
+			x.write(Client, stream(1).bytes(sent, 10))
+			goOn()
+			if got, _ := x.readPlain(Upstream, sent+10); !bytes.Equal(got, stream(1).bytes(0, sent+10)) {
+				t.Errorf("other bytes arrived than were sent")
+			}
+		}
+	})
+}
+
 // All of it comes to the loop at once: bytes, urgent byte, bytes, urgent byte, FIN.
 func TestUrgentBytesAmongSmall(t *testing.T) {
 	onUrgentSockets(t, func(t *testing.T, tie func(*rig) *tied) {
