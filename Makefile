@@ -11,7 +11,7 @@ BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(V
 # Linux has the event loops, the others the goroutine relay behind the same names.
 PLATFORMS := linux/amd64 linux/arm64 darwin/arm64 freebsd/amd64
 
-.PHONY: run build test race fuzz lint cross ci clean
+.PHONY: run build test race fuzz lint cross portable ci clean bench-peers bench bench-quick bench-report bench-ci bench-compare
 
 # Not by go run, which turns the clean end after Ctrl-C into a failure.
 run: build ## a mail-server stand-in, the proxy and a page to try
@@ -51,7 +51,18 @@ cross:
 		GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0 $(GO) vet ./...; \
 	done
 
-ci: lint test race cross build
+# The build without event loops, which other systems get, with the stories that hold
+# for it: it notices a client that left only when it has something to say to it.
+LOOPLESS := client-gone urgent-data events dial client-half-closes upstream-half-closes
+portable:
+	@stories=$$(ls proxy/testdata/wire | sed 's/\.txt$$//' | grep -vxE "$$(echo $(LOOPLESS) | tr ' ' '|')" | paste -sd'|'); \
+		set -x; $(GO) test -tags portable ./proxy -run "TestWire/^($$stories)\$$"
+
+ci: lint test race portable cross build
+
+# The benchmarks are a module of their own: bench/Makefile says what each of these does.
+bench-peers bench bench-quick bench-report bench-ci bench-compare:
+	$(MAKE) -C bench $@
 
 clean:
 	rm -rf wssplice dist
