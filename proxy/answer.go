@@ -1,0 +1,169 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"os"
+
+	"github.com/wssplice/wssplice/httphead"
+)
+
+// readAnswer reads up to the end of the final answer's head, relaying interim ones
+// (RFC 9110 section 15.2), and returns the head's length; it stays in x.ans.
+func (x *exchange) readAnswer(up *upload) (n int, interim bool, why reason, detail string, err error) {
+	if up == nil {
+		x.armRead(x.p.set.AnswerTimeout)
+	} else {
+		up.armAnswer(x)
+	}
+	for seen := 0; ; {
+		n, err = httphead.End(x.ans.bytes(), seen, answerLimits)
+		if err == nil && n > 0 {
+			err = x.res.Parse(x.ans.bytes()[:n], answerLimits)
+		}
+		if err == nil && n > 0 && x.res.Status == 101 && !x.upgrading {
+			err = errUnasked
+		}
+		if err != nil {
+			return 0, interim, refusedAnswer, err.Error(), err
+		}
+		if n > 0 && (x.res.Status >= 200 || x.res.Status == 101) {
+			return n, interim, 0, "", nil
+		}
+		if n > 0 {
+			interim = true
+			if err = x.toClient(x.ans.bytes()[:n]); err != nil {
+				x.gone.Store(true)
+				return 0, true, endGone, "", err
+			}
+			x.ans.consume(n)
+			seen = 0
+			continue
+		}
+		seen = x.ans.len()
+		x.ans.room(answerLimits.Bytes + 1)
+		m, err := x.ans.fill(x.up)
+		x.p.count.fromUpstream.Add(uint64(m))
+		if m > 0 {
+			continue
+		}
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return 0, interim, refusedAnswerSlow, "", err
+		case seen > 0:
+			return 0, interim, refusedAnswer, "it ends within its head", errCutHead
+		}
+		return 0, interim, refusedLost, "", err
+	}
+}
+
+// answerLimits are for answers' heads. They are wider than for requests: the mail
+// server is trusted more than its clients, and sets cookies and policies.
+var answerLimits = httphead.Limits{Bytes: 64 << 10, Fields: 500}
+
+var (
+	errUnasked = errors.New("it switches protocols, and nobody asked it to")
+	errCutHead = errors.New("answer ends within its head")
+)
+
+// relayAnswer relays the answer whose head is the first n bytes of x.ans, and
+// reports whether both connections may carry another request. With closing the
+// client is told that they will not.
+func (x *exchange) relayAnswer(n int, closing bool) (keep bool) {
+	method := []byte("GET")
+	if x.headOnly {
+		method = []byte("HEAD")
+	}
+	body := x.res.Body(method)
+	keep = x.res.Persistent() && !closing
+	limit := x.p.set.IdleTimeout
+	if x.res.EventStream {
+		limit = x.p.set.TunnelIdleTimeout
+	}
+	take, berr := body.Next(x.ans.bytes()[n:])
+	first := x.ans.bytes()[:n+take]
+	if closing || x.res.NeedsRewrite() {
+		x.out = append(x.res.AppendPlain(x.out[:0], closing), first[n:]...)
+		first = x.out
+	}
+	if err := x.toClient(first); err != nil {
+		return x.clientLost(err)
+	}
+	x.ans.consume(n + take)
+	var c carrier
+	for berr == nil && !body.Done() {
+		x.armRead(limit)
+		if !x.res.EventStream {
+			n, serr, cerr := x.carryDown(&c, body.Raw())
+			body.Skip(n)
+			switch {
+			case cerr != nil:
+				return x.clientLost(cerr)
+			case serr != nil:
+				return x.answerEnds(&body, serr)
+			case n > 0:
+				continue
+			}
+		}
+		m, err := x.ans.fill(x.up)
+		x.p.count.fromUpstream.Add(uint64(m))
+		if m == 0 {
+			return x.answerEnds(&body, err)
+		}
+		take, berr = body.Next(x.ans.bytes())
+		if err := x.toClient(x.ans.bytes()[:take]); err != nil {
+			return x.clientLost(err)
+		}
+		x.ans.consume(take)
+	}
+	if berr != nil {
+		x.p.warnAnswer(refusedAnswer, berr)
+		return x.cutShort(ByUpstream, berr)
+	}
+	return keep
+}
+
+// carryDown moves up to max bytes of the answer past the program's memory.
+func (x *exchange) carryDown(c *carrier, max int64) (n int64, srcErr, dstErr error) {
+	x.clientWrite.write(x.client, x.p.set.IdleTimeout)
+	n, srcErr, dstErr = c.try(x.p, x.client, x.up, max)
+	x.p.count.fromUpstream.Add(uint64(n))
+	x.p.count.toClient.Add(uint64(n))
+	x.downBytes += uint64(n)
+	return n, srcErr, dstErr
+}
+
+// answerEnds judges the end of the upstream's bytes within a body.
+func (x *exchange) answerEnds(body *httphead.Body, err error) bool {
+	switch {
+	case x.interrupted():
+	case err == io.EOF && body.UntilClose():
+		x.endAs(endDone, ByUpstream, nil)
+	case err == io.EOF:
+		// The client sees by the framing that something is missing.
+		x.endAs(endCut, ByUpstream, nil)
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return x.cutShort(ByProxy, err)
+	default:
+		return x.cutShort(ByUpstream, err)
+	}
+	return false
+}
+
+// cutShort ends an answer that broke off, with a reset: a FIN would make a body
+// that lasts until close look complete.
+func (x *exchange) cutShort(by Party, err error) bool {
+	x.endAs(endCut, by, err)
+	x.client.Reset()
+	return false
+}
+
+func (x *exchange) clientLost(err error) bool {
+	if errors.Is(err, os.ErrDeadlineExceeded) && !x.stop.Load() {
+		x.endAs(endIdle, ByClient, nil)
+		x.client.Reset()
+	} else if !x.interrupted() {
+		x.endAs(endGone, ByClient, notEOF(err))
+	}
+	return false
+}
