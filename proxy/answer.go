@@ -42,7 +42,7 @@ func (x *exchange) readAnswer(up *upload) (n int, interim bool, why reason, deta
 		}
 		seen = x.ans.len()
 		x.ans.room(answerLimits.Bytes + 1)
-		m, err := x.ans.fill(x.up)
+		m, err := x.up.Fill(&x.ans)
 		x.p.count.fromUpstream.Add(uint64(m))
 		if m > 0 {
 			continue
@@ -105,7 +105,7 @@ func (x *exchange) relayAnswer(n int, closing bool) (keep bool) {
 				continue
 			}
 		}
-		m, err := x.ans.fill(x.up)
+		m, err := x.up.Fill(&x.ans)
 		x.p.count.fromUpstream.Add(uint64(m))
 		if m == 0 {
 			return x.answerEnds(&body, err)

@@ -80,6 +80,9 @@ func (x *exchange) serve() {
 		if !x.roundTrip(n) {
 			return
 		}
+		if x.ans.len() == 0 {
+			x.ans.release() // x.in lets go by itself while it waits
+		}
 		x.p.count.move(&x.step, StepHead)
 		if x.p.draining.Load() {
 			x.endAs(endStopped, ByProxy, nil)
@@ -131,7 +134,7 @@ func (x *exchange) readHead() (n int, ok bool) {
 			seen = x.in.len()
 		}
 		x.in.room(x.p.set.HeadBytes + 1)
-		m, err := x.in.fill(x.client)
+		m, err := x.client.Fill(&x.in)
 		if m > 0 {
 			x.p.count.fromClient.Add(uint64(m))
 			continue
@@ -182,7 +185,7 @@ func (x *exchange) linger() {
 	x.client.SetReadDeadline(deadline(lingerTime))
 	x.in.drop()
 	for left := lingerBytes; left > 0 && !x.stop.Load(); {
-		n, err := x.in.fill(x.client)
+		n, err := x.client.Fill(&x.in)
 		x.p.count.fromClient.Add(uint64(n))
 		if n == 0 || err != nil {
 			return
@@ -267,8 +270,8 @@ func (x *exchange) interrupted() bool {
 // finish closes what is open and reports the end.
 func (x *exchange) finish() {
 	x.dropUpstream()
-	x.in.free()
-	x.ans.free()
+	x.in.release()
+	x.ans.release()
 	if x.passedOn {
 		return
 	}

@@ -145,6 +145,12 @@ func makeAddress(ap netip.AddrPort, path string) (address, error) {
 // netSock is a sock over a connection of package net.
 type netSock struct{ net.Conn }
 
+func (s netSock) Fill(b *inbuf) (int, error) {
+	n, err := s.Read(b.free())
+	b.w += n
+	return n, err
+}
+
 func (s netSock) CloseWrite() error {
 	if c, ok := s.Conn.(interface{ CloseWrite() error }); ok {
 		return c.CloseWrite()

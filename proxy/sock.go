@@ -7,6 +7,7 @@ import "time"
 type sock interface {
 	Read(p []byte) (int, error) // io.EOF at the end of the stream
 	Write(p []byte) (int, error)
+	Fill(b *inbuf) (int, error) // reads once, behind what is in b
 	SetReadDeadline(t time.Time) error
 	SetWriteDeadline(t time.Time) error
 	CloseWrite() error // sends a FIN

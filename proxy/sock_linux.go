@@ -4,6 +4,7 @@ package proxy
 
 import (
 	"errors"
+	"io"
 	"net/netip"
 	"os"
 	"syscall"
@@ -14,17 +15,96 @@ import (
 )
 
 // fdSock is a sock over a non-blocking descriptor of our own, in Go's poller.
-// It is an os.File, not a net.Conn: that would duplicate the descriptor.
+// It is an os.File, not a net.Conn: that would duplicate the descriptor. The calls
+// are raw, as on a loop: the file only waits.
 type fdSock struct {
 	*os.File
 	raw syscall.RawConn
+
+	in, out transfer
+	// Made once, as they would be allocated with every call.
+	readReady, writeReady func(fd uintptr) bool
+}
+
+// transfer is the read or the write under way.
+type transfer struct {
+	p     []byte
+	buf   *inbuf // where a read goes that brings no memory of its own
+	n     int
+	errno syscall.Errno
 }
 
 // newSock takes fd over.
 func newSock(fd int) *fdSock {
 	f := os.NewFile(uintptr(fd), "socket")
 	raw, _ := f.SyscallConn()
-	return &fdSock{f, raw}
+	s := &fdSock{File: f, raw: raw}
+	s.readReady, s.writeReady = s.readOnce, s.writeAll
+	return s
+}
+
+func (s *fdSock) Read(p []byte) (int, error) { return s.read(transfer{p: p}) }
+
+// Fill reads once behind what is in b. While it waits an empty b holds no memory: a
+// connection that idles between requests, or listens to an event stream, is cheap.
+func (s *fdSock) Fill(b *inbuf) (int, error) { return s.read(transfer{buf: b}) }
+
+func (s *fdSock) read(t transfer) (int, error) {
+	s.in = t
+	err := s.raw.Read(s.readReady)
+	t, s.in = s.in, transfer{}
+	switch {
+	case err != nil:
+		return 0, err
+	case t.errno != 0:
+		return 0, t.errno
+	case t.n == 0:
+		return 0, io.EOF
+	}
+	return t.n, nil
+}
+
+func (s *fdSock) readOnce(fd uintptr) bool {
+	t := &s.in
+	p := t.p
+	if t.buf != nil {
+		p = t.buf.free()
+	}
+	t.n, t.errno = rawsock.Read(int(fd), p)
+	if t.buf != nil {
+		t.buf.w += max(t.n, 0)
+		if t.errno == unix.EAGAIN && t.buf.len() == 0 {
+			t.buf.release()
+		}
+	}
+	return t.errno != unix.EAGAIN
+}
+
+func (s *fdSock) Write(p []byte) (int, error) {
+	s.out = transfer{p: p}
+	err := s.raw.Write(s.writeReady)
+	t := s.out
+	s.out = transfer{}
+	if err == nil && t.errno != 0 {
+		err = t.errno
+	}
+	return t.n, err
+}
+
+func (s *fdSock) writeAll(fd uintptr) bool {
+	t := &s.out
+	for t.n < len(t.p) {
+		n, errno := rawsock.Write(int(fd), t.p[t.n:])
+		if errno == unix.EAGAIN {
+			return false
+		}
+		if errno != 0 {
+			t.errno = errno
+			return true
+		}
+		t.n += n
+	}
+	return true
 }
 
 func (s *fdSock) CloseWrite() error {

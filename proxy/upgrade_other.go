@@ -57,8 +57,8 @@ func (x *exchange) upgrade(v verdict, n int) {
 			return
 		}
 	}
-	x.ans.free()
-	x.in.free()
+	x.ans.release()
+	x.in.release()
 	x.tunnel()
 }
 

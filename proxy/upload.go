@@ -87,7 +87,7 @@ func (u *upload) carry(x *exchange, body *httphead.Body) bool {
 		}
 		n := int(m)
 		if n == 0 && err == nil {
-			n, err = x.in.fill(x.client)
+			n, err = x.client.Fill(&x.in)
 			x.p.count.fromClient.Add(uint64(n))
 		}
 		if n > 0 {
