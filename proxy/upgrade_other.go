@@ -81,7 +81,7 @@ func (x *exchange) tunnel() {
 	x.downBytes += end.Down
 	by, why := ByProxy, firstTunnelEnd+reason(end.Reason)
 	switch {
-	case x.stop.Load() && end.Reason != splice.Closed:
+	case x.stop.Load() && (end.By == splice.ByLoop || end.Reason == splice.Failed): // halt closes the client
 		why = firstTunnelEnd + reason(splice.Stopped)
 	case end.By == splice.Client:
 		by = ByClient
