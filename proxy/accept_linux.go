@@ -20,6 +20,10 @@ type listener struct {
 }
 
 func (ln *listener) start() {
+	if ln.w.p.draining.Load() {
+		rawsock.Close(ln.fd)
+		return
+	}
 	ln.ref = ln.w.loop.Add(ln)
 	if err := ln.watch(); err != nil {
 		ln.w.p.log.Error("listener cannot be watched", slog.Any("err", err))

@@ -32,7 +32,10 @@ func (x *exchange) readAnswer(up *upload) (n int, interim bool, why reason, deta
 		}
 		if n > 0 {
 			interim = true
-			if err = x.toClient(x.ans.bytes()[:n]); err != nil {
+			x.toldToGoOn = x.toldToGoOn || x.res.Status == 100
+			if x.req10 {
+				// RFC 9110 section 15.2: there are none in HTTP/1.0.
+			} else if err = x.toClient(x.ans.bytes()[:n]); err != nil {
 				x.gone.Store(true)
 				return 0, true, endGone, "", err
 			}
@@ -125,8 +128,8 @@ func (x *exchange) relayAnswer(n int, closing bool) (keep bool) {
 
 // carryDown moves up to max bytes of the answer past the program's memory.
 func (x *exchange) carryDown(c *carrier, max int64) (n int64, srcErr, dstErr error) {
-	x.clientWrite.write(x.client, x.p.set.IdleTimeout)
-	n, srcErr, dstErr = c.try(x.p, x.client, x.up, max)
+	x.armClient()
+	n, srcErr, dstErr = c.try(x.p, x.client, x.up, max, x.armClient)
 	x.p.count.fromUpstream.Add(uint64(n))
 	x.p.count.toClient.Add(uint64(n))
 	x.downBytes += uint64(n)

@@ -32,7 +32,7 @@ func (a *attempts) address(now time.Time) (*address, time.Duration) {
 	a.next++
 	limit := a.left(now)
 	if rest := len(a.addrs) - a.next; rest > 0 {
-		limit /= time.Duration(rest + 1)
+		limit = max(limit/time.Duration(rest+1), 1) // 0 would be no limit
 	}
 	return addr, limit
 }

@@ -34,9 +34,11 @@ type exchange struct {
 	req httphead.Request
 	res httphead.Response
 
-	first     bool // no request was read yet; on Linux a loop has read it
-	upgrading bool // a 101 is welcome
-	headOnly  bool // the request is a HEAD: its answer has no body
+	first      bool // no request was read yet; on Linux a loop has read it
+	upgrading  bool // a 101 is welcome
+	req10      bool // the request is HTTP/1.0
+	toldToGoOn bool // a 100 came for it
+	headOnly   bool // the request is a HEAD: its answer has no body
 
 	upBytes, downBytes uint64
 	end                ending
@@ -202,11 +204,20 @@ const (
 
 // toClient writes p whole.
 func (x *exchange) toClient(p []byte) error {
-	x.clientWrite.write(x.client, x.p.set.IdleTimeout)
+	x.armClient()
 	n, err := x.client.Write(p)
 	x.p.count.toClient.Add(uint64(n))
 	x.downBytes += uint64(n)
 	return err
+}
+
+// armClient sets the time limit for writing to the client. halt sets it to the past,
+// and must not lose.
+func (x *exchange) armClient() {
+	x.clientWrite.write(x.client, x.p.set.IdleTimeout)
+	if x.stop.Load() {
+		x.client.SetWriteDeadline(past)
+	}
 }
 
 // setUpstream makes s the upstream connection, where interrupt finds it.

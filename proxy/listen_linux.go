@@ -226,6 +226,9 @@ func (w *worker) run() error {
 // stopAccepting takes the connections that the kernel has accepted already, and
 // closes the listeners.
 func (p *Proxy) stopAccepting() {
+	if !p.serving.Load() {
+		return // nobody would run what is posted; the listeners are closed by Close
+	}
 	var done sync.WaitGroup
 	for _, w := range p.front.workers {
 		done.Add(1)

@@ -190,6 +190,6 @@ func dialReason(err error) reason {
 }
 
 // carry is splice(2), which is Linux' own.
-func (p *Proxy) carry(sock, sock, int64) (n int64, slow bool, srcErr, dstErr error) {
+func (p *Proxy) carry(sock, sock, int64, func()) (n int64, slow bool, srcErr, dstErr error) {
 	return 0, true, nil, nil
 }

@@ -23,13 +23,16 @@ func (x *exchange) roundTrip(n int) bool {
 	var up *upload
 	var m int
 	var interim bool
+	var werr error
+	x.toldToGoOn, x.req10 = false, x.req.Minor == 0
 	for {
 		fresh, ok := x.connect()
 		if !ok {
 			return false
 		}
 		// An error is no matter yet: the upstream may have answered and closed.
-		sent, _ := x.toUpstream(whole)
+		var sent int
+		sent, werr = x.toUpstream(whole)
 		if !body.Done() {
 			x.in.consume(n + take)
 			up = x.startUpload(body)
@@ -54,8 +57,9 @@ func (x *exchange) roundTrip(n int) bool {
 	if up == nil {
 		x.in.consume(n + take)
 	}
-	keep := x.relayAnswer(m, false) && persistent
-	if expects && !interim && up != nil {
+	up.answered(x)
+	keep := x.relayAnswer(m, false) && persistent && werr == nil
+	if expects && !x.toldToGoOn && up != nil {
 		// The client waited to be told to go on, and was told something else: what it
 		// sends next may be the body or another request (RFC 9110 section 10.1.1).
 		keep = false
@@ -120,7 +124,7 @@ func (x *exchange) armRead(d time.Duration) {
 
 func (x *exchange) armWrite() {
 	x.mu.Lock()
-	if x.gone.Load() || x.stop.Load() {
+	if x.gone.Load() || x.stop.Load() || x.quit.Load() {
 		x.upMu.SetWriteDeadline(past)
 	} else {
 		x.upWrite.write(x.upMu, x.p.set.IdleTimeout)

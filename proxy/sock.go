@@ -30,7 +30,8 @@ const (
 )
 
 // try carries up to max bytes from src to dst. With 0 and no error the caller reads.
-func (c *carrier) try(p *Proxy, dst, src sock, max int64) (n int64, srcErr, dstErr error) {
+// moved puts dst's deadline off, see splice.Pipes.Carry.
+func (c *carrier) try(p *Proxy, dst, src sock, max int64, moved func()) (n int64, srcErr, dstErr error) {
 	if max < carryLeast {
 		return 0, nil, nil
 	}
@@ -38,7 +39,7 @@ func (c *carrier) try(p *Proxy, dst, src sock, max int64) (n int64, srcErr, dstE
 		c.rest--
 		return 0, nil, nil
 	}
-	n, slow, srcErr, dstErr := p.carry(dst, src, max)
+	n, slow, srcErr, dstErr := p.carry(dst, src, max, moved)
 	if slow {
 		c.rest = carryRest
 	}

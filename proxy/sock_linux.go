@@ -142,8 +142,8 @@ func (s *fdSock) release(leave func(fd int)) (fd int, err error) {
 
 // carry moves up to max bytes that need not be seen from one socket to another; with
 // 0 and no error the caller has to read itself. See splice.Pipes.Carry.
-func (p *Proxy) carry(dst, src sock, max int64) (n int64, slow bool, srcErr, dstErr error) {
-	return p.front.pipes.Carry(dst.(*fdSock).raw, src.(*fdSock).raw, max)
+func (p *Proxy) carry(dst, src sock, max int64, moved func()) (n int64, slow bool, srcErr, dstErr error) {
+	return p.front.pipes.Carry(dst.(*fdSock).raw, src.(*fdSock).raw, max, moved)
 }
 
 type rawAddr = rawsock.Addr

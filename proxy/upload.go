@@ -55,6 +55,15 @@ func (u *upload) armAnswer(x *exchange) {
 	}
 }
 
+// answered says that the answer's head is there: its time limit is over.
+func (u *upload) answered(x *exchange) {
+	if u != nil {
+		x.mu.Lock()
+		u.awaited = false
+		x.mu.Unlock()
+	}
+}
+
 // carry reports whether the whole body went up.
 func (u *upload) carry(x *exchange, body *httphead.Body) bool {
 	var c carrier
@@ -77,7 +86,7 @@ func (u *upload) carry(x *exchange, body *httphead.Body) bool {
 			return false
 		}
 		x.armWrite()
-		m, err, derr := c.try(x.p, x.up, x.client, body.Raw())
+		m, err, derr := c.try(x.p, x.up, x.client, body.Raw(), x.armWrite)
 		body.Skip(m)
 		x.p.count.fromClient.Add(uint64(m))
 		x.p.count.toUpstream.Add(uint64(m))

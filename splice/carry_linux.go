@@ -12,16 +12,20 @@ import (
 // in Go's poller for src to have something and for dst to have room, each until its
 // deadline. The pipe is borrowed only while bytes are in it.
 //
+// moved, which may be nil, is called whenever dst took some and is full again: the
+// time for the caller to put off a deadline.
+//
 // n is what reached dst, and slow says that dst made little room at a time: then it
 // is better to copy for a while, see slowBelow. srcErr and dstErr are the errors of the two sides. With
 // n 0 and no error the caller has to read from src itself: it is at its end, or has
 // an urgent byte next, or there is no pipe to be had.
-func (ps *Pipes) Carry(dst, src syscall.RawConn, max int64) (n int64, slow bool, srcErr, dstErr error) {
+func (ps *Pipes) Carry(dst, src syscall.RawConn, max int64, moved func()) (n int64, slow bool, srcErr, dstErr error) {
 	var p *pipe
 	var in int
 	var errno syscall.Errno
 	srcErr = src.Read(func(fd uintptr) bool {
 		if p = ps.get(); p == nil {
+			errno = 0 // an earlier round's EAGAIN is no error of src
 			return true
 		}
 		in, errno = rawsock.Splice(int(fd), p.w, int(min(max, int64(p.size))))
@@ -55,6 +59,9 @@ func (ps *Pipes) Carry(dst, src syscall.RawConn, max int64) (n int64, slow bool,
 				errno = 0
 				slow = slow || !first && total < slowBelow
 				first = false
+				if total > 0 && moved != nil {
+					moved()
+				}
 				return false
 			}
 			left -= m

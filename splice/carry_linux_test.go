@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/wssplice/wssplice/splice/rawsock"
 	"golang.org/x/sys/unix"
 )
 
@@ -47,7 +46,7 @@ func newFerry(t *testing.T) *ferry {
 
 func (f *ferry) carry(max int64) (n int64, slow bool, srcErr, dstErr error) {
 	f.Helper()
-	n, slow, srcErr, dstErr = f.pipes.Carry(f.raw[1], f.raw[0], max)
+	n, slow, srcErr, dstErr = f.pipes.Carry(f.raw[1], f.raw[0], max, nil)
 	if inUse, _ := f.pipes.Counts(); inUse != 0 {
 		f.Errorf("%d pipes are lent after Carry", inUse)
 	}
@@ -91,7 +90,7 @@ func TestCarryWaitsWithoutAPipe(t *testing.T) {
 	f := newFerry(t)
 	done := make(chan int64)
 	go func() {
-		n, _, _, _ := f.pipes.Carry(f.raw[1], f.raw[0], 100)
+		n, _, _, _ := f.pipes.Carry(f.raw[1], f.raw[0], 100, nil)
 		done <- n
 	}()
 	if !eventually(func() bool { inUse, idle := f.pipes.Counts(); return inUse == 0 && idle == 1 }) {
@@ -149,34 +148,6 @@ func TestCarryErrors(t *testing.T) {
 		}
 		f.far[0].Close()
 	})
-	t.Run("destination is slow", func(t *testing.T) {
-		f := newFerry(t)
-		for _, c := range []net.Conn{f.near[1], f.far[1]} {
-			control(t, c, func(fd int) { shrink(fd, 20_000) })
-		}
-		control(t, f.near[0], func(fd int) { rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 2<<20) })
-		const n = 600 << 10
-		f.far[0].Write(stream(0).bytes(0, n))
-		waitTaken(t, f.far[0]) // a pipe takes all of it at once
-		go func() {
-			for p, err := make([]byte, 4096), error(nil); err == nil; time.Sleep(time.Millisecond) {
-				_, err = f.far[1].Read(p)
-			}
-		}()
-		for done, slow := int64(0), false; !slow; {
-			if done == n {
-				t.Fatal("a reader with a small buffer is not taken for slow")
-			}
-			k, isSlow, srcErr, dstErr := f.carry(n - done)
-			if srcErr != nil || dstErr != nil {
-				t.Fatalf("%v, %v", srcErr, dstErr)
-			}
-			done, slow = done+k, isSlow
-		}
-		for _, c := range f.near {
-			c.Close()
-		}
-	})
 }
 
 // With an urgent byte next, or no pipe to be had, the caller has to read itself.
@@ -185,7 +156,7 @@ func TestCarryLeavesItToTheCaller(t *testing.T) {
 	for range pipesMost {
 		f.pipes.inUse.Add(1)
 	}
-	if n, _, srcErr, dstErr := f.pipes.Carry(f.raw[1], f.raw[0], 100); n != 0 || srcErr != nil || dstErr != nil {
+	if n, _, srcErr, dstErr := f.pipes.Carry(f.raw[1], f.raw[0], 100, nil); n != 0 || srcErr != nil || dstErr != nil {
 		t.Errorf("without a pipe: %d bytes, %v, %v", n, srcErr, dstErr)
 	}
 	f.pipes.inUse.Add(-pipesMost)

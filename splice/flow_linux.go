@@ -86,15 +86,11 @@ func (l *Loop) copyOnce(ref Ref, e *entry, f int) int {
 	case errno == unix.EAGAIN:
 		e.flow[f] &^= flowMore | flowUntil | flowError
 	default:
-		l.sourceBroke(e, f, errno)
+		l.breakSide(e, f, errno)
+		e.flow[f] |= flowEOF
+		e.flow[f] &^= flowMore
 	}
 	return n
-}
-
-func (l *Loop) sourceBroke(e *entry, f int, errno unix.Errno) {
-	l.breakSide(e, f, errno)
-	e.flow[f] |= flowEOF
-	e.flow[f] &^= flowMore
 }
 
 // pass writes p, which came from side f, to the other side. What does not fit is
@@ -131,8 +127,8 @@ func (l *Loop) spliceSome(ref Ref, e *entry, f, max int) (total int, dry bool) {
 	for total < max {
 		n, errno := rawsock.Splice(src, p.w, min(p.size, max-total))
 		if errno != 0 && errno != unix.EAGAIN && errno != unix.EINVAL {
-			l.sourceBroke(e, f, errno)
-			break
+			// There may be bytes left behind an urgent one.
+			l.breakSide(e, f, errno)
 		}
 		if n <= 0 || errno != 0 {
 			dry = true

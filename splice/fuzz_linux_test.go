@@ -38,9 +38,11 @@ var (
 	socketSizes = [4]int{0, 1, 20_000, 400_000}
 )
 
-// receiveLeast is the smallest receive buffer: with less, two full sockets drop each
-// other's window updates, and the kernel's retries are many seconds apart.
-const receiveLeast = 8000
+// receiveLeast is the smallest receive buffer. A smaller one drops segments that were
+// within the window it had offered, and then every acknowledgement that comes from
+// beyond them, until somebody reads: nobody does at a side that is about to be reset,
+// and its tunnel ends by HalfCloseTimeout only.
+const receiveLeast = 20_000
 
 // scriptHead is the length of what stands before a script's instructions: the kind
 // of socket and how the tunnel begins, and the sizes of the four sockets' buffers.

@@ -18,7 +18,7 @@ type Options struct {
 	// IdleTimeout ends a tunnel on which no byte moved for so long. If zero, never.
 	IdleTimeout time.Duration
 	// HalfCloseTimeout ends a tunnel that is half-closed, or is being reset, and on
-	// which no byte moved for so long. If zero, 30s.
+	// which no byte moved for so long. If zero, 30s; if negative, never.
 	HalfCloseTimeout time.Duration
 	// Pipes is where pipes are borrowed. If nil, a pool of the loop's own.
 	Pipes *Pipes
@@ -34,6 +34,8 @@ const (
 	eventsMost = 256
 	// tick is the resolution of every time limit, and the unit of entry.last.
 	tick = 50 * time.Millisecond
+	// longest is the longest time limit that ticks can tell from a wrap-around.
+	longest = 5 * 365 * 24 * time.Hour
 )
 
 // Loop is one goroutine over one epoll descriptor. See the package documentation.
@@ -74,9 +76,13 @@ type Loop struct {
 
 // NewLoop makes a loop; Run starts it. It holds two descriptors.
 func NewLoop(opt Options) (*Loop, error) {
-	if opt.HalfCloseTimeout <= 0 {
+	switch {
+	case opt.HalfCloseTimeout == 0:
 		opt.HalfCloseTimeout = 30 * time.Second
+	case opt.HalfCloseTimeout < 0:
+		opt.HalfCloseTimeout = longest
 	}
+	opt.HalfCloseTimeout, opt.IdleTimeout = min(opt.HalfCloseTimeout, longest), min(opt.IdleTimeout, longest)
 	if opt.Pipes == nil {
 		opt.Pipes = NewPipes()
 	}

@@ -235,6 +235,23 @@ func TestRelayHalfClosedTimeout(t *testing.T) {
 	}
 }
 
+// The timer was set when the tunnel began: bytes that moved since put the end off.
+func TestRelayBytesKeepATunnel(t *testing.T) {
+	a, b := net.Pipe()
+	defer a.Close()
+	defer b.Close()
+	r := &relay{conns: [2]net.Conn{a, b}, opt: RelayOptions{IdleTimeout: time.Hour}, last: time.Now()}
+	r.timer = time.AfterFunc(time.Hour, func() {})
+	defer r.timer.Stop()
+	if r.check(); r.known {
+		t.Errorf("a busy tunnel was ended as %s", r.why)
+	}
+	r.last = time.Now().Add(-2 * time.Hour)
+	if r.check(); !r.known || r.why != Idle {
+		t.Error("an idle tunnel was not ended")
+	}
+}
+
 func TestRelayStopped(t *testing.T) {
 	for side := range 2 {
 		r := relayPair(t, RelayOptions{})

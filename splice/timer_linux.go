@@ -90,6 +90,10 @@ func (l *Loop) checkHalf() {
 			}
 			l.watchUnsent(e)
 		}
+		if e.broken == 0 && (e.flow[0]|e.flow[1])&(flowShut|flowError) == 0 {
+			e.half = false // the error has come to nothing
+			continue
+		}
 		if l.ticks()-e.last > limit {
 			l.end(ref, e, HalfClosed, ByLoop)
 			continue

@@ -161,18 +161,29 @@ func TestUrgentByteInBulk(t *testing.T) {
 	})
 }
 
+// The bytes before a reset arrive, also those behind an urgent byte at which splice(2)
+// is told of the reset.
 func TestUrgentByteBeforeReset(t *testing.T) {
-	r := newRig(t, Options{})
-	x := r.tie("tcp4", Handover{}, nil)
-	x.write(Client, []byte("x"))
-	x.urgent(Client)
-	x.taken(Client)
-	x.reset(Client)
-	if got, _ := x.readPlain(Upstream, 1); string(got) != "x" {
-		t.Errorf("got %q", got)
+	for _, before := range []int{1, bufferSize, 4 * bufferSize} {
+		for _, behind := range []int{0, 1000} {
+			r := newRig(t, Options{})
+			x := r.tie("tcp4", Handover{}, func(x *tied) {
+				rawsock.SetInt(x.near[Client], unix.SOL_SOCKET, unix.SO_RCVBUF, 1<<20)
+			})
+			goOn := r.hold()
+			x.write(Client, stream(0).bytes(0, before))
+			x.urgent(Client)
+			x.write(Client, stream(0).bytes(before, behind))
+			x.taken(Client)
+			x.reset(Client)
+			goOn()
+			if got, _ := x.readPlain(Upstream, before+behind); !bytes.Equal(got, stream(0).bytes(0, before+behind)) {
+				t.Error("other bytes arrived than were sent")
+			}
+			x.expectReset(Upstream)
+			x.expectEnd(WasReset, Client)
+		}
 	}
-	x.expectReset(Upstream)
-	x.expectEnd(WasReset, Client)
 }
 
 // Urgent bytes that come while the reader does not read.
