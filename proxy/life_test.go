@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -178,6 +179,32 @@ func TestDrainEnds(t *testing.T) {
 	c.Close()
 	if n := <-closed; n != 0 {
 		t.Errorf("Drain closed %d connections, want none", n)
+	}
+}
+
+// TestDrainBeforeServe is told to stop before it has begun: nobody runs the loops,
+// so nobody must be waited for.
+func TestDrainBeforeServe(t *testing.T) {
+	p, err := proxy.New(proxy.Config{Upstream: "http://127.0.0.1:1", Listen: []string{"127.0.0.1:0"}, Logger: logs.logger()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	closed := make(chan int, 1)
+	go func() { closed <- p.Drain(context.Background()) }()
+	select {
+	case n := <-closed:
+		if n != 0 {
+			t.Errorf("Drain closed %d connections, want none", n)
+		}
+	case <-time.After(limit):
+		t.Fatal("Drain does not return")
+	}
+	if c, err := net.Dial("tcp", p.Addrs()[0].String()); err == nil {
+		c.Close()
+		t.Error("listens after Drain")
+	}
+	if err := p.Serve(); err != nil {
+		t.Errorf("Serve after Drain: %v", err)
 	}
 }
 

@@ -71,7 +71,7 @@ func (x *exchange) tunnel() {
 		return
 	}
 	end := splice.Relay(x.client.(netSock).Conn, x.up.(netSock).Conn, splice.RelayOptions{
-		IdleTimeout: timeLimit(p.set.TunnelIdleTimeout), HalfCloseTimeout: timeLimit(p.set.HalfCloseTimeout),
+		IdleTimeout: timeLimit(p.set.TunnelIdleTimeout), HalfCloseTimeout: p.set.HalfCloseTimeout,
 	})
 	p.count.fromClient.Add(end.Up)
 	p.count.toUpstream.Add(end.Up)

@@ -6,10 +6,12 @@ import (
 	"io"
 	"net"
 	"os"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/wssplice/wssplice/splice/rawsock"
 	"golang.org/x/sys/unix"
 )
 
@@ -68,8 +70,14 @@ func TestCarryMovesNoMoreThanItMay(t *testing.T) {
 	for left := int64(n); left > 0; {
 		max := min(left, 70_000)
 		k, _, srcErr, dstErr := f.carry(max)
-		if srcErr != nil || dstErr != nil || k == 0 || k > max {
+		if srcErr != nil || dstErr != nil || k > max {
 			t.Fatalf("carried %d of at most %d bytes: %v, %v", k, max, srcErr, dstErr)
+		}
+		if k == 0 { // they came when Carry had just found none: it leaves them to the caller
+			var err error
+			if k, err = io.CopyN(f.near[1], onlyReader{f.near[0]}, 1); err != nil {
+				t.Fatal(err)
+			}
 		}
 		left -= k
 	}
@@ -99,6 +107,67 @@ func TestCarryWaitsWithoutAPipe(t *testing.T) {
 	f.far[0].Write([]byte("x"))
 	if n := <-done; n != 1 {
 		t.Errorf("carried %d bytes", n)
+	}
+}
+
+// All pipes are lent to others by the time the source has something. That is no error
+// of the source: the caller reads.
+func TestCarryFindsThePipesLentAfterItsWait(t *testing.T) {
+	f := newFerry(t)
+	type result struct {
+		n              int64
+		srcErr, dstErr error
+	}
+	done := make(chan result)
+	go func() {
+		n, _, srcErr, dstErr := f.pipes.Carry(f.raw[1], f.raw[0], 100, nil)
+		done <- result{n, srcErr, dstErr}
+	}()
+	if !eventually(func() bool { inUse, idle := f.pipes.Counts(); return inUse == 0 && idle == 1 }) {
+		t.Error("Carry keeps its pipe while it waits")
+	}
+	f.pipes.inUse.Add(pipesMost)
+	f.far[0].Write([]byte("x"))
+	if got := <-done; got != (result{}) {
+		t.Errorf("carried %d bytes: %v, %v", got.n, got.srcErr, got.dstErr)
+	}
+	f.pipes.inUse.Add(-pipesMost)
+	if n, _, srcErr, dstErr := f.carry(100); n != 1 || srcErr != nil || dstErr != nil {
+		t.Errorf("carried %d bytes once there were pipes again: %v, %v", n, srcErr, dstErr)
+	}
+}
+
+// A pipeful is more than the destination takes at once, and the caller is told when
+// it took some: a deadline for the whole would cut a slow reader off. This one does
+// not read at all until then.
+func TestCarryTellsThatBytesMove(t *testing.T) {
+	f := newFerry(t)
+	control(t, f.near[0], func(fd int) { rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, 2<<20) })
+	control(t, f.near[1], func(fd int) { rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 20_000) })
+	const n = 600 << 10
+	f.far[0].Write(stream(0).bytes(0, n))
+	waitTaken(t, f.far[0]) // a pipe takes all of it at once
+	told, got := make(chan struct{}), make(chan []byte)
+	go func() {
+		<-told
+		p := make([]byte, n)
+		k, _ := io.ReadFull(onlyReader{f.far[1]}, p)
+		got <- p[:k]
+	}()
+	var once sync.Once
+	tell := func() { once.Do(func() { close(told) }) }
+	for left := int64(n); left > 0; {
+		k, _, srcErr, dstErr := f.pipes.Carry(f.raw[1], f.raw[0], left, tell)
+		if srcErr != nil || dstErr != nil || k == 0 {
+			tell()
+			f.near[1].Close()
+			t.Errorf("carried %d of %d bytes: %v, %v", k, left, srcErr, dstErr)
+			break
+		}
+		left -= k
+	}
+	if !bytes.Equal(<-got, stream(0).bytes(0, n)) {
+		t.Error("other bytes arrived than were sent")
 	}
 }
 

@@ -15,7 +15,7 @@ type RelayOptions struct {
 	// IdleTimeout ends a tunnel on which no byte moved for so long. If zero, never.
 	IdleTimeout time.Duration
 	// HalfCloseTimeout ends a tunnel that is half-closed, or is being reset, and on
-	// which no byte moved for so long. If zero, 30s.
+	// which no byte moved for so long. If zero, 30s; if negative, never.
 	HalfCloseTimeout time.Duration
 }
 
@@ -28,7 +28,7 @@ type RelayOptions struct {
 // both directions have, or by HalfCloseTimeout. One without SetLinger is closed where
 // it ought to be reset.
 func Relay(client, upstream net.Conn, opt RelayOptions) End {
-	if opt.HalfCloseTimeout <= 0 {
+	if opt.HalfCloseTimeout == 0 {
 		opt.HalfCloseTimeout = 30 * time.Second
 	}
 	now := time.Now()
@@ -215,7 +215,11 @@ func (r *relay) close() {
 // long as a half-closed tunnel may be idle: a reset throws away what has not.
 func (r *relay) delivered(c net.Conn) {
 	const step = 10 * time.Millisecond
-	for left := r.opt.HalfCloseTimeout; left > 0 && unsent(c) > 0; left -= step {
+	left := r.opt.HalfCloseTimeout
+	if left < 0 {
+		left = time.Hour
+	}
+	for ; left > 0 && unsent(c) > 0; left -= step {
 		time.Sleep(step)
 	}
 }

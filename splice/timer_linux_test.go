@@ -103,6 +103,25 @@ func TestHalfCloseAfterALongIdleTime(t *testing.T) {
 	})
 }
 
+// Without a limit a half-closed tunnel stands still for as long as it likes.
+func TestHalfClosedTunnelWithoutALimit(t *testing.T) {
+	bothSides(t, func(t *testing.T, from Side) {
+		r := newRig(t, Options{HalfCloseTimeout: -1})
+		x := r.tie("tcp4", Handover{}, nil)
+		x.fin(from)
+		x.expectEOF(1 - from)
+		x.age(365 * 24 * time.Hour)
+		r.look()
+		x.write(1-from, []byte("goodbye"))
+		if got, _ := x.readPlain(from, 7); string(got) != "goodbye" {
+			t.Errorf("got %q", got)
+		}
+		x.fin(1 - from)
+		x.expectEOF(from)
+		x.expectEnd(Closed, from)
+	})
+}
+
 // A tunnel that has ended leaves the list of half-closed ones, and the ticks end.
 func TestTicksEndWithTheLastHalfClosedTunnel(t *testing.T) {
 	r := newRig(t, Options{HalfCloseTimeout: time.Hour})
