@@ -56,7 +56,7 @@ type exchange struct {
 	place    place       // where the connection came from, and an upgrade goes
 }
 
-// bufSize is an exchange's buffer per direction. A head has to fit.
+// bufSize is an exchange's buffer per direction; a head that does not fit gets a larger one.
 const bufSize = 32 << 10
 
 // serve answers the client's requests until the connection ends. in holds what was

@@ -16,9 +16,10 @@ import (
 // time for the caller to put off a deadline.
 //
 // n is what reached dst, and slow says that dst made little room at a time: then it
-// is better to copy for a while, see slowBelow. srcErr and dstErr are the errors of the two sides. With
-// n 0 and no error the caller has to read from src itself: it is at its end, or has
-// an urgent byte next, or there is no pipe to be had.
+// is better to copy for a while, see slowBelow. srcErr and dstErr are the errors of
+// the two sides. With n 0 and no error the caller has to read from src itself: it is
+// at its end, or has an urgent byte next, or bytes came at the last moment, or there
+// is no pipe to be had.
 func (ps *Pipes) Carry(dst, src syscall.RawConn, max int64, moved func()) (n int64, slow bool, srcErr, dstErr error) {
 	var p *pipe
 	var in int
