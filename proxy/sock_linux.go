@@ -24,6 +24,8 @@ type fdSock struct {
 	in, out transfer
 	// Made once, as they would be allocated with every call.
 	readReady, writeReady func(fd uintptr) bool
+	peek                  func(fd uintptr)
+	quiet                 bool // what peek has found
 }
 
 // transfer is the read or the write under way.
@@ -39,7 +41,7 @@ func newSock(fd int) *fdSock {
 	f := os.NewFile(uintptr(fd), "socket")
 	raw, _ := f.SyscallConn()
 	s := &fdSock{File: f, raw: raw}
-	s.readReady, s.writeReady = s.readOnce, s.writeAll
+	s.readReady, s.writeReady, s.peek = s.readOnce, s.writeAll, s.peekOnce
 	return s
 }
 
@@ -119,10 +121,12 @@ func (s *fdSock) Reset() {
 }
 
 func (s *fdSock) Quiet() bool {
-	quiet := false
-	s.raw.Control(func(fd uintptr) { quiet = rawsock.Quiet(int(fd)) })
-	return quiet
+	s.quiet = false
+	s.raw.Control(s.peek)
+	return s.quiet
 }
+
+func (s *fdSock) peekOnce(fd uintptr) { s.quiet = rawsock.Quiet(int(fd)) }
 
 // release takes the descriptor back out of Go's poller and file. It has another
 // number afterwards, since an os.File cannot be closed without its descriptor;
