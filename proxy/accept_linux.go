@@ -17,6 +17,8 @@ type listener struct {
 	fd     int
 	ref    splice.Ref // 0: it does not accept
 	paused bool       // fd is out of the loop's hands
+	turn   uint64     // of the loop, in which it was last told of connections
+	most   int        // connections to accept in a turn
 }
 
 func (ln *listener) start() {
@@ -33,8 +35,19 @@ func (ln *listener) start() {
 // acceptMost is how many connections are accepted before others get their turn.
 const acceptMost = 64
 
-// Ready accepts. See splice.Handler.
-func (ln *listener) Ready(splice.Side, splice.Events) { ln.accept(acceptMost) }
+// Ready accepts. See splice.Handler. To ask for a connection that is not there costs
+// the kernel half of what one costs that is, and the loop tells of the rest in its
+// next turn: so one at a time, and twice as many each time that it did.
+func (ln *listener) Ready(splice.Side, splice.Events) {
+	turn := ln.w.loop.Turn()
+	if turn == ln.turn+1 {
+		ln.most = min(2*ln.most, acceptMost)
+	} else {
+		ln.most = 1
+	}
+	ln.turn = turn
+	ln.accept(ln.most)
+}
 
 // acceptPause is how long a listener rests when there is no descriptor for what
 // it should accept: the listener stays readable, and asking again at once would spin.

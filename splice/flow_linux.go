@@ -33,10 +33,15 @@ func (l *Loop) move(ref Ref, e *entry, f int) (again bool) {
 	if *st&(flowBlocked|flowShut) != 0 {
 		return false
 	}
-	if e.held[f] != 0 && !l.drain(ref, e, f) {
-		return false
+	left := turnBytes
+	if e.held[f] != 0 {
+		n, all := l.drain(ref, e, f)
+		if !all {
+			return false
+		}
+		left -= n
 	}
-	for left := turnBytes; *st&(flowMore|flowBlocked|flowEOF|flowShut) == flowMore; {
+	for *st&(flowMore|flowBlocked|flowEOF|flowShut) == flowMore {
 		if left <= 0 {
 			return true
 		}
@@ -53,6 +58,9 @@ func (l *Loop) move(ref Ref, e *entry, f int) (again bool) {
 		n := l.copyOnce(ref, e, f)
 		left -= n
 		if n == len(l.buf) {
+			if *st&flowBulk == 0 && l.others() {
+				left = 0 // bulk has just begun: its first turn is later
+			}
 			*st |= flowBulk
 			if *st&flowBlocked == 0 {
 				*st &^= flowSlow
@@ -96,7 +104,14 @@ func (l *Loop) copyOnce(ref Ref, e *entry, f int) int {
 // pass writes p, which came from side f, to the other side. What does not fit is
 // held back, and the flow is blocked.
 func (l *Loop) pass(ref Ref, e *entry, f int, p []byte) {
-	n, errno := rawsock.Write(int(e.fd[1-f]), p)
+	var n int
+	var errno unix.Errno
+	if e.flow[f]&flowFIN != 0 {
+		// The FIN, or the last bytes before it, are passed on next: one packet for both.
+		n, errno = rawsock.WriteMore(int(e.fd[1-f]), p)
+	} else {
+		n, errno = rawsock.Write(int(e.fd[1-f]), p)
+	}
 	l.moved(e, f, n)
 	switch {
 	case n == len(p):
@@ -156,11 +171,12 @@ func (l *Loop) spliceSome(ref Ref, e *entry, f, max int) (total int, dry bool) {
 	return total, dry
 }
 
-// drain writes what flow f holds back, and reports whether all of it went.
-func (l *Loop) drain(ref Ref, e *entry, f int) bool {
+// drain writes what flow f holds back. It returns how much went, and whether that
+// was all.
+func (l *Loop) drain(ref Ref, e *entry, f int) (total int, all bool) {
 	h := &l.held[e.held[f]-1]
 	dst := int(e.fd[1-f])
-	for total := 0; ; {
+	for {
 		var n int
 		errno := unix.Errno(0)
 		if h.pipe != nil {
@@ -177,19 +193,22 @@ func (l *Loop) drain(ref Ref, e *entry, f int) bool {
 				e.flow[f] |= flowSlow
 			}
 			l.block(ref, e, f)
-			return false
+			return total, false
 		case errno != 0 || n == 0:
 			l.breakSide(e, 1-f, errno)
-			return true
+			return total, true
 		}
 		total += n
 		l.moved(e, f, n)
 		if h.pipe != nil && h.n == 0 || h.pipe == nil && h.off == len(h.buf.B) {
 			l.letGo(e, f)
-			return true
+			return total, true
 		}
 	}
 }
+
+// others says whether somebody else may be waiting for this turn to end.
+func (l *Loop) others() bool { return l.ready > 1 || l.waiting() > 0 }
 
 func (l *Loop) moved(e *entry, f, n int) {
 	if n <= 0 {

@@ -84,7 +84,7 @@ func (l *Loop) register(op int, ref Ref, e *entry, side Side, ev Events) error {
 		e.armed &^= 1 << side
 	}
 	event := unix.EpollEvent{Events: uint32(ev&^Level) | edges, Fd: ref.slot()<<1 | int32(side), Pad: int32(ref.gen())}
-	if ev&Level != 0 {
+	if e.level = ev&Level != 0; e.level {
 		event.Events &^= edges
 	}
 	if errno := rawsock.EpollCtl(l.ep, op, int(e.fd[side]), &event); errno != 0 {

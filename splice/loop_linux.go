@@ -58,7 +58,9 @@ type Loop struct {
 	buf    []byte
 	events [eventsMost]unix.EpollEvent
 	ready  int // events of the last wait
-	poll   func(uintptr) bool
+	turns  uint64
+	level  bool // an event of this turn is told again while it lasts
+	serve  func(uintptr) bool
 
 	armed     time.Duration // the deadline that file has; 0: none
 	nextTick  time.Duration // when deadlines and half-closed tunnels are looked at; 0: not needed
@@ -115,19 +117,8 @@ func NewLoop(opt Options) (*Loop, error) {
 		}
 		return nil, fmt.Errorf("make loop: %w", err)
 	}
-	l.poll = l.pollOnce
+	l.serve = l.work
 	return l, nil
-}
-
-// pollOnce fetches the events that wait. It is what RawConn.Read repeats until it
-// returns true, parking in between.
-func (l *Loop) pollOnce(uintptr) bool {
-	n, errno := rawsock.EpollWait(l.ep, l.events[:])
-	if errno != 0 {
-		n = 0
-	}
-	l.ready = n
-	return n > 0
 }
 
 // Run serves the loop's guests until Close. It returns an error only if waiting
@@ -135,28 +126,53 @@ func (l *Loop) pollOnce(uintptr) bool {
 func (l *Loop) Run() error {
 	defer l.finish()
 	for !l.stop {
-		if l.waiting() > 0 {
-			l.pollOnce(0)
-		} else {
-			l.arm()
-			err := l.raw.Read(l.poll)
-			if errors.Is(err, os.ErrDeadlineExceeded) {
-				l.ready, l.armed = 0, 0
-				l.file.SetReadDeadline(time.Time{})
-			} else if err != nil {
-				return fmt.Errorf("wait for events: %w", err)
-			}
+		err := l.raw.Read(l.serve)
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			l.armed = 0
+			l.file.SetReadDeadline(time.Time{})
 			l.count.Wakeups++
+			l.turn(0)
+		} else if err != nil {
+			return fmt.Errorf("wait for events: %w", err)
 		}
-		l.now = time.Since(l.start)
-		for i := range l.ready {
-			l.dispatch(&l.events[i])
-		}
-		l.goOn()
-		l.runTimers()
-		l.publish()
 	}
 	return nil
+}
+
+// work serves events until there are none, and is called again, by RawConn.Read,
+// once there are new ones: as long as it returns false that call lasts. The poller
+// remembers an event that comes while work runs, so nobody need look once more
+// before the goroutine parks. That is an edge of the epoll descriptor, though, which
+// only what is new gives: what is left over has to be fetched before.
+func (l *Loop) work(uintptr) bool {
+	for l.count.Wakeups++; ; {
+		n, errno := rawsock.EpollWait(l.ep, l.events[:])
+		if errno != 0 {
+			n = 0
+		}
+		l.level = false
+		l.turn(n)
+		switch {
+		case l.stop:
+			return true
+		case n < len(l.events) && !l.level && l.waiting() == 0:
+			l.arm()
+			return false
+		}
+	}
+}
+
+// turn serves the n events that were fetched, and what is due.
+func (l *Loop) turn(n int) {
+	l.ready = n
+	l.turns++
+	l.now = time.Since(l.start)
+	for i := range n {
+		l.dispatch(&l.events[i])
+	}
+	l.goOn()
+	l.runTimers()
+	l.publish()
 }
 
 // dispatch hands one event to its owner. Slot and side are in Fd, the generation in
@@ -174,6 +190,7 @@ func (l *Loop) dispatch(ev *unix.EpollEvent) {
 	case e.kind == kindTunnel:
 		l.tunnelReady(ref, e, side, Events(ev.Events))
 	default:
+		l.level = l.level || e.level
 		l.guests[e.guest].handler.Ready(side, Events(ev.Events))
 	}
 }
@@ -232,6 +249,9 @@ func (l *Loop) Close() { l.Post(func() { l.stop = true }) }
 
 // Now is the loop's coarse clock: when this turn began.
 func (l *Loop) Now() time.Time { return l.start.Add(l.now) }
+
+// Turn numbers the loop's turns: in each it serves the events that wait.
+func (l *Loop) Turn() uint64 { return l.turns }
 
 // Buffer is the loop's buffer, for guests to read into. What is in it is lost when
 // the guest's method returns.

@@ -21,7 +21,7 @@ const (
 )
 
 // flowState is what a flow remembers between events.
-type flowState uint8
+type flowState uint16
 
 const (
 	flowMore    flowState = 1 << iota // the source may hold bytes, or a FIN, not read yet
@@ -32,6 +32,7 @@ const (
 	flowBulk                          // the source has more than a bufferful at a time
 	flowSlow                          // the destination was full under splice: copy for a while
 	flowError                         // the source has, or had, an error to tell
+	flowFIN                           // the source's FIN has come, maybe behind bytes
 )
 
 // entry is all that is known of a tunnel. It holds no pointer, so the garbage
@@ -48,6 +49,7 @@ type entry struct {
 	armed   uint8  // bit per side: EPOLLOUT is in its registration
 	broken  uint8  // bit per side: reset, or gone without a FIN
 	first   uint8  // 1 plus the side that ended its direction first; 0: none yet
+	level   bool   // registered level-triggered
 	half    bool   // on Loop.half
 	queued  bool   // on Loop.again
 	why     Reason // of the first side to break

@@ -61,6 +61,9 @@ func (l *Loop) tunnelReady(ref Ref, e *entry, side Side, ev Events) {
 		if ev&(FIN|Urgent|Gone|Broken) != 0 {
 			e.flow[side] |= flowUntil
 		}
+		if ev&FIN != 0 {
+			e.flow[side] |= flowFIN
+		}
 		if ev&Broken != 0 {
 			e.flow[side] |= flowError
 		}

@@ -31,9 +31,18 @@ func Read(fd int, p []byte) (n int, errno syscall.Errno) {
 // Write writes to a socket. MSG_NOSIGNAL: a peer that has gone is an EPIPE here,
 // not a SIGPIPE for the runtime to catch.
 func Write(fd int, p []byte) (n int, errno syscall.Errno) {
+	return send(fd, p, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT)
+}
+
+// WriteMore is Write for bytes that another write, a shutdown or a close follows at
+// once: they may travel with it. Without one they are kept back for 200 ms.
+func WriteMore(fd int, p []byte) (n int, errno syscall.Errno) {
+	return send(fd, p, unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT|unix.MSG_MORE)
+}
+
+func send(fd int, p []byte, flags uintptr) (n int, errno syscall.Errno) {
 	for {
-		r, _, e := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)),
-			unix.MSG_NOSIGNAL|unix.MSG_DONTWAIT, 0, 0)
+		r, _, e := syscall.RawSyscall6(unix.SYS_SENDTO, uintptr(fd), uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0)
 		if e == 0 {
 			return int(r), 0
 		}
