@@ -1,6 +1,7 @@
 package splice
 
 import (
+	"fmt"
 	"runtime"
 	"testing"
 	"unsafe"
@@ -41,4 +42,20 @@ func TestTableMemoryGoesBack(t *testing.T) {
 	}
 	runtime.KeepAlive(&tab)
 	runtime.KeepAlive(refs)
+}
+
+// BenchmarkCollect is a whole collection, with as many tunnels in the table.
+func BenchmarkCollect(b *testing.B) {
+	for _, many := range []int{0, 9_500, 100_000} {
+		b.Run(fmt.Sprint(many), func(b *testing.B) {
+			var tab table
+			for range many {
+				tab.take(kindTunnel)
+			}
+			for b.Loop() {
+				runtime.GC()
+			}
+			runtime.KeepAlive(&tab)
+		})
+	}
 }
