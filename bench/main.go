@@ -6,7 +6,6 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -46,7 +45,9 @@ func run(args []string) error {
 	scenarioList := flags.String("scenarios", "all", "scenarios, comma-separated; the part before a dash takes all that begin so, a minus sign before leaves out: "+strings.Join(scenarios.Names(), ", "))
 	rounds := flags.Int("rounds", 5, "interleaved rounds")
 	sizeName := flags.String("size", "full", "full, quick (short windows) or ci (as small as can be)")
-	out := flags.String("out", "results/last.jsonl", "file for the raw results")
+	out := flags.String("out", scratch, "file for the raw results")
+	resume := flags.Bool("resume", false, "go on with the results file where an earlier start ended")
+	list := flags.Bool("list", false, "say what would run, and end")
 	binary := flags.String("wssplice", "", "wssplice program to measure; built from the checkout if empty")
 	onlyBuild := flags.Bool("build", false, "build the peers that are built from source, say every version, and end")
 	flags.Usage = func() {
@@ -58,13 +59,19 @@ func run(args []string) error {
 	if !ok {
 		return fmt.Errorf("no size %q; there are full, quick and ci", *sizeName)
 	}
-	plan := method.Plan{Rounds: *rounds, Size: size}
+	plan := method.Plan{Rounds: *rounds, Size: size, Chosen: *peerList != "all"}
 	var err error
 	if plan.Peers, err = peers.Find(*peerList); err != nil {
 		return err
 	}
 	if plan.Scenarios, err = scenarios.Find(*scenarioList); err != nil {
 		return err
+	}
+	if *list {
+		for _, r := range plan.Runs() {
+			fmt.Println(r.Round, r.Scenario.Name, r.Peer.Name)
+		}
+		return nil
 	}
 	if plan.Tools, err = tools(*binary, plan.Peers); err != nil {
 		return err
@@ -75,27 +82,13 @@ func run(args []string) error {
 		}
 		return nil
 	}
-	if err := os.MkdirAll(filepath.Dir(*out), 0o755); err != nil {
-		return fmt.Errorf("make directory for results: %w", err)
-	}
-	file, err := os.Create(*out)
+	file, err := openResults(*out, suite(plan), *resume)
 	if err != nil {
-		return fmt.Errorf("create results: %w", err)
+		return err
 	}
-	defer file.Close()
-	lines := json.NewEncoder(file)
-	if err := lines.Encode(suite(plan)); err != nil {
-		return fmt.Errorf("write results: %w", err)
-	}
-	var results []method.Result
-	total := 0
-	for _, s := range plan.Scenarios {
-		for _, p := range plan.Peers {
-			if s.Skips(p) == "" {
-				total += plan.Rounds
-			}
-		}
-	}
+	defer file.file.Close()
+	plan.Have = file.has
+	total, start, before := len(plan.Runs()), time.Now(), len(file.runs)
 	interrupted := make(chan os.Signal, 1)
 	signal.Notify(interrupted, os.Interrupt, syscall.SIGTERM)
 	go func() {
@@ -104,33 +97,38 @@ func run(args []string) error {
 		os.Exit(130)
 	}()
 	plan.Done = func(r method.Result) error {
-		results = append(results, r)
-		fmt.Fprintf(os.Stderr, "[%d/%d] %s %s round %d: %.1f s", len(results), total, r.Scenario, r.Peer, r.Round, r.Took)
+		if err := file.add(r); err != nil {
+			return err
+		}
+		n := len(file.runs)
+		left := time.Duration(float64(time.Since(start)) / float64(n-before) * float64(total-n)).Round(time.Minute)
+		fmt.Fprintf(os.Stderr, "[%d/%d, %v left] %s %s round %d: %.1f s", n, total, left, r.Scenario, r.Peer, r.Round, r.Took)
 		if why := r.Refused(); why != "" {
 			fmt.Fprintf(os.Stderr, ": REFUSED (%d errors): %s", r.Errors, why)
 		}
 		fmt.Fprintln(os.Stderr)
-		if err := lines.Encode(r); err != nil {
-			return fmt.Errorf("write results: %w", err)
-		}
 		return nil
 	}
 	if err := plan.Run(); err != nil {
 		return err
 	}
-	return tables(plan, results)
+	fmt.Fprintf(os.Stderr, "%d runs in %v\n", len(file.runs)-before, time.Since(start).Round(time.Second))
+	return tables(plan, file.runs)
 }
 
 // makeReport writes the documents; README.md may do without the table.
-func makeReport(files []string) error {
-	if len(files) == 0 {
+func makeReport(args []string) error {
+	flags := flag.NewFlagSet("bench report", flag.ExitOnError)
+	root := flags.String("root", "..", "directory that gets docs/, and whose README.md gets the table")
+	_ = flags.Parse(args)
+	if flags.NArg() == 0 {
 		return errors.New("report: name the results files; where two hold a scenario, the last one counts")
 	}
-	d, err := report.Read(files...)
+	d, err := report.Read(flags.Args()...)
 	if err != nil {
 		return err
 	}
-	err = report.Write(d, "..")
+	err = report.Write(d, *root)
 	if errors.Is(err, report.ErrNoMarkers) || errors.Is(err, os.ErrNotExist) {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		return nil

@@ -34,6 +34,9 @@ func TestEveryScenario(t *testing.T) {
 	names := "direct,gorevproxy,wssplice"
 	for program, peer := range map[string]string{"nginx": "openresty", "haproxy": "haproxy-64k"} {
 		if _, err := exec.LookPath(program); err != nil {
+			if os.Getenv("CI") != "" {
+				t.Errorf("%s is not installed: make bench-packages", program)
+			}
 			t.Logf("%s is not installed (make bench-peers): %s left out", program, peer)
 			continue
 		}

@@ -34,7 +34,7 @@ func tools(wssplice string, chosen []peers.Peer) (peers.Tools, error) {
 	if t.Wssplice == "" {
 		t.Wssplice = filepath.Join(dir, "wssplice")
 		if has("wssplice") {
-			if err := build("..", t.Wssplice, "./cmd/wssplice"); err != nil {
+			if err := build("..", t.Wssplice, "./cmd/wssplice", "-s -w -X main.version="+describe()); err != nil {
 				return t, err
 			}
 		}
@@ -49,7 +49,7 @@ func tools(wssplice string, chosen []peers.Peer) (peers.Tools, error) {
 		if from != "." {
 			pkg = "."
 		}
-		if err := build(from, filepath.Join(dir, name), pkg); err != nil {
+		if err := build(from, filepath.Join(dir, name), pkg, ""); err != nil {
 			return t, err
 		}
 	}
@@ -57,14 +57,23 @@ func tools(wssplice string, chosen []peers.Peer) (peers.Tools, error) {
 }
 
 // build compiles a program as it would be shipped: static, without paths.
-func build(dir, out, pkg string) error {
-	cmd := exec.Command("go", "build", "-trimpath", "-o", out, pkg)
+func build(dir, out, pkg, linker string) error {
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", linker, "-o", out, pkg)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if said, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s: %w\n%s", filepath.Base(out), err, said)
 	}
 	return nil
+}
+
+// describe is the version that the project's Makefile would give the program.
+func describe() string {
+	out, err := exec.Command("git", "describe", "--tags", "--always", "--dirty").Output()
+	if err != nil {
+		return "devel"
+	}
+	return strings.TrimSpace(string(out))
 }
 
 // commit names the state of the checkout, with a plus sign if something

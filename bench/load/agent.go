@@ -125,6 +125,9 @@ func (a *Agent) Mark() (Tally, error) {
 // PID is the agent's process.
 func (a *Agent) PID() int { return a.cmd.Process.Pid }
 
+// Kill ends the process and does not wait for it.
+func (a *Agent) Kill() { _ = a.cmd.Process.Kill() }
+
 // Stop ends the process.
 func (a *Agent) Stop() {
 	_ = a.cmd.Process.Kill()

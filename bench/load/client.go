@@ -77,7 +77,7 @@ func (c *Client) worker(path string) *clientWorker {
 
 // OpenArgs says which tunnels to open.
 type OpenArgs struct {
-	Path     string // echo, push, bulk, or slow: bulk with small socket buffers
+	Path     string // echo, push, events, bulk, or slow: bulk with small socket buffers
 	Count    int
 	InFlight int // handshakes at a time; Count makes it a storm
 	Within   time.Duration
@@ -146,7 +146,11 @@ func (w *clientWorker) opened(u *upgrade, rest []byte) {
 			base.shrink(unix.SO_RCVBUF)
 		}
 	default:
-		t = &subscriber{wire: base}
+		s := &subscriber{wire: base, mute: u.path == eventsPath}
+		if u.chunked {
+			s.chunks = &chunks{}
+		}
+		t = s
 	}
 	w.tally.Open++
 	w.tunnels = append(w.tunnels, t)
@@ -192,7 +196,7 @@ func (c *Client) Speak(size int, _ *struct{}) error {
 	}
 	c.each(func(w *clientWorker) {
 		for _, t := range w.tunnels {
-			if s, ok := t.(*subscriber); ok {
+			if s, ok := t.(*subscriber); ok && !s.mute {
 				seal(frame, size, message{due: Now(), tunnel: s.id, sequence: s.said})
 				s.said++
 				s.send(frame)
@@ -257,10 +261,8 @@ func (c *Client) Halt(_ struct{}, _ *struct{}) error {
 }
 
 // Background lets bulk tunnels give way to messages that are timed.
-func (c *Client) Background(_ struct{}, _ *struct{}) (err error) {
-	l := c.workers[1].loop
-	l.do(func() { err = l.yield() })
-	return err
+func (c *Client) Background(_ struct{}, _ *struct{}) error {
+	return background(c.workers[1].loop)
 }
 
 // Mark gives what was counted and starts new histograms.

@@ -7,6 +7,8 @@ type subscriber struct {
 	wire
 	sequence uint32
 	said     uint32
+	mute     bool    // an event stream: nothing goes up behind its request
+	chunks   *chunks // framing of an event stream's body, if it has any
 }
 
 func (s *subscriber) ready(events uint32) {
@@ -31,6 +33,14 @@ func (s *subscriber) feed(b []byte) {
 	}
 	now := Now()
 	s.tally.LastAt = now
+	if s.chunks != nil {
+		var err error
+		if b, err = s.chunks.strip(b); err != nil {
+			s.tally.fail("tunnel %d: %v", s.id, err)
+			s.close()
+			return
+		}
+	}
 	s.frames(b, func(payload []byte, isClose bool) bool {
 		if isClose {
 			s.tally.fail("tunnel %d: a Close that nobody sent", s.id)

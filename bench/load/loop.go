@@ -135,17 +135,6 @@ func (l *Loop) post(f func()) {
 	_, _ = unix.Write(l.wake, one[:])
 }
 
-// yield makes the loop give way to everything else that wants a core: its
-// thread keeps it from now on, at a lower priority.
-func (l *Loop) yield() error {
-	runtime.LockOSThread()
-	const nice = 10
-	if err := unix.Setpriority(unix.PRIO_PROCESS, unix.Gettid(), nice); err != nil {
-		return fmt.Errorf("lower the priority of a loop: %w", err)
-	}
-	return nil
-}
-
 // let takes fd out of the loop without closing it.
 func (l *Loop) let(s int32, fd int) {
 	if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, fd, nil); err != nil {

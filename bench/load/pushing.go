@@ -8,6 +8,7 @@ import (
 // pushing is a Push under way.
 type pushing struct {
 	frame    []byte
+	chunk    []byte // the frame as event streams have it
 	size     int
 	interval float64 // mean nanoseconds between two messages; 0 is flat out
 	due      float64
@@ -102,6 +103,11 @@ func (p *pushing) tunnel(w *upstreamWorker) *pushed {
 func (p *pushing) message(t *pushed, due int64) {
 	seal(p.frame, p.size, message{due: due, tunnel: t.id, sequence: t.sequence})
 	t.sequence++
-	t.send(p.frame)
+	if t.chunked {
+		p.chunk = appendChunk(p.chunk[:0], p.frame)
+		t.send(p.chunk)
+	} else {
+		t.send(p.frame)
+	}
 	t.tally.Messages++
 }

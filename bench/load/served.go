@@ -100,6 +100,10 @@ func (s *served) take(b []byte) {
 }
 
 func (s *served) respond() {
+	if s.request.path == eventsPath {
+		s.events()
+		return
+	}
 	s.sent, s.size = 0, 2
 	if size, ok := strings.CutPrefix(s.request.path, "blob/"); ok && !s.request.post {
 		n, err := strconv.ParseInt(size, 10, 64)
@@ -179,9 +183,7 @@ func (s *served) upgrade(rest []byte) {
 	case "echo":
 		g = &echo{wire: base}
 	case "push":
-		p := &pushed{wire: base, w: w, index: len(w.pushed)}
-		w.pushed = append(w.pushed, p)
-		g = p
+		g = w.subscribe(base)
 	case "bulk", "slow":
 		if s.request.path == "slow" {
 			base.shrink(unix.SO_SNDBUF)

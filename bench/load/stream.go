@@ -9,6 +9,8 @@ type stream struct {
 	got, sent      int64
 	sending        bool
 	stalled        bool // reads nothing
+	paced          bool // sends no further than allowed
+	allowed        int64
 	gotSum, outSum *uint64
 }
 
@@ -51,15 +53,33 @@ func (s *stream) write() {
 		if !s.sending {
 			return
 		}
-		n, errno := rawSend(s.fd, patternAt(s.sent, readBuffer))
+		want := int64(readBuffer)
+		if s.paced {
+			want = min(want, s.allowed-s.sent)
+		}
+		n, errno := rawSend(s.fd, patternAt(s.sent, int(want)))
 		if errno != 0 {
 			return
 		}
 		s.sent += int64(n)
 		*s.outSum += uint64(n)
+		if s.paced && s.sent == s.allowed {
+			s.set(false, s.stalled)
+		}
 		if n < readBuffer {
 			return
 		}
+	}
+}
+
+// grant lets a paced stream send so many bytes more.
+func (s *stream) grant(bytes int64) {
+	if s.gone {
+		return
+	}
+	s.allowed += bytes
+	if !s.sending {
+		s.set(true, s.stalled)
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// upgrade is a client's connection on its way to a tunnel.
+// upgrade is a client's connection on its way to a tunnel, or to an event stream.
 type upgrade struct {
 	w       *clientWorker
 	fd      int
@@ -17,6 +17,7 @@ type upgrade struct {
 	head    []byte
 	sent    int    // bytes of head
 	part    []byte // of the answer
+	chunked bool   // the event stream's body is
 
 	done   func(u *upgrade, rest []byte)
 	failed func()
@@ -32,7 +33,11 @@ func (u *upgrade) start() {
 		return
 	}
 	u.fd = fd
-	u.head = w.target.appendUpgrade(u.head[:0], u.path, u.id)
+	if u.path == eventsPath {
+		u.head = appendEventsRequest(u.head[:0], u.id)
+	} else {
+		u.head = w.target.appendUpgrade(u.head[:0], u.path, u.id)
+	}
 	u.part, u.sent = u.part[:0], 0
 	// The head first: then the socket is registered once, for what is still to come.
 	errno := u.ask()
@@ -106,11 +111,19 @@ func (u *upgrade) ready(events uint32) {
 		u.part = bytes.Clone(b)
 		return
 	}
-	if err := checkUpgraded(b[:end+2], u.id); err != nil {
+	if err := u.check(b[:end+2]); err != nil {
 		u.fail("%v", err)
 		return
 	}
 	u.w.tally.Opened++
 	u.w.tally.Handshake.Add(Now() - u.started)
 	u.done(u, b[end+4:])
+}
+
+func (u *upgrade) check(head []byte) (err error) {
+	if u.path == eventsPath {
+		u.chunked, err = checkEvents(head)
+		return err
+	}
+	return checkUpgraded(head, u.id)
 }

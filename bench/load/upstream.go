@@ -19,13 +19,14 @@ type Upstream struct {
 
 // upstreamWorker is one loop with its tunnels.
 type upstreamWorker struct {
-	loop   *Loop
-	bytes  *upstreamWorker // the worker for bulk tunnels
-	tally  Tally
-	pushed []*pushed
-	bulks  []*upstreamBulk
-	push   *pushing
-	flow   bool // bulk tunnels send
+	loop    *Loop
+	bytes   *upstreamWorker // the worker for bulk tunnels
+	tally   Tally
+	pushed  []*pushed
+	bulks   []*upstreamBulk
+	push    *pushing
+	flow    FlowArgs
+	flowing *flowing // nil unless bulk is paced
 }
 
 // NewUpstream listens on an address.
@@ -40,12 +41,13 @@ func NewUpstream(at netip.AddrPort) (*Upstream, error) {
 		if err != nil {
 			return nil, err
 		}
-		u.workers[i] = &upstreamWorker{loop: l}
+		w := &upstreamWorker{loop: l}
+		l.do(func() { l.tick = w.tick })
+		u.workers[i] = w
 	}
 	first := u.workers[0]
 	first.bytes = u.workers[1]
 	first.loop.do(func() {
-		first.loop.tick = first.tick
 		_, err = first.loop.add(fd, unix.EPOLLIN, &acceptor{first, fd})
 	})
 	return u, err
@@ -109,31 +111,27 @@ func (u *Upstream) Push(args PushArgs, due *int64) (err error) {
 	return err
 }
 
-// Flow starts or stops the bulk tunnels' streams towards the client.
-func (u *Upstream) Flow(on bool, _ *struct{}) error {
-	for _, w := range u.workers {
-		w.loop.do(func() {
-			w.flow = on
-			for _, b := range w.bulks {
-				b.flow()
-			}
-		})
-	}
-	return nil
-}
-
 // Halt stops pushing and streaming. What sockets could not take yet still goes out.
 func (u *Upstream) Halt(_ struct{}, _ *struct{}) error {
 	first := u.workers[0]
 	first.loop.do(func() { first.push = nil })
-	return u.Flow(false, nil)
+	return u.Flow(FlowArgs{}, nil)
+}
+
+// HangUp ends every tunnel that is pushed over.
+func (u *Upstream) HangUp(_ struct{}, _ *struct{}) error {
+	first := u.workers[0]
+	first.loop.do(func() {
+		for len(first.pushed) > 0 {
+			first.pushed[len(first.pushed)-1].close()
+		}
+	})
+	return nil
 }
 
 // Background lets bulk tunnels give way to messages that are timed.
-func (u *Upstream) Background(_ struct{}, _ *struct{}) (err error) {
-	l := u.workers[1].loop
-	l.do(func() { err = l.yield() })
-	return err
+func (u *Upstream) Background(_ struct{}, _ *struct{}) error {
+	return background(u.workers[1].loop)
 }
 
 // Mark gives what was counted and starts new histograms.
@@ -153,13 +151,18 @@ func (w *upstreamWorker) mark() Tally {
 }
 
 func (w *upstreamWorker) tick(now int64) int64 {
-	if w.push == nil {
-		return -1
+	wait := int64(-1)
+	if w.push != nil {
+		var done bool
+		if wait, done = w.push.send(w, now); done {
+			w.push = nil
+			wait = -1
+		}
 	}
-	wait, done := w.push.send(w, now)
-	if done {
-		w.push = nil
-		return -1
+	if w.flowing != nil {
+		if next := w.flowing.grant(w, now); next >= 0 && (wait < 0 || next < wait) {
+			wait = next
+		}
 	}
 	return wait
 }

@@ -32,6 +32,14 @@ type pushed struct {
 	index    int // in w.pushed
 	sequence uint32
 	heard    uint32
+	chunked  bool // an event stream: messages go as chunks
+}
+
+// subscribe makes a tunnel one that messages are pushed over.
+func (w *upstreamWorker) subscribe(base wire) *pushed {
+	p := &pushed{wire: base, w: w, index: len(w.pushed)}
+	w.pushed = append(w.pushed, p)
+	return p
 }
 
 func (p *pushed) ready(events uint32) {
@@ -101,5 +109,6 @@ func (b *upstreamBulk) flow() {
 	if b.gone {
 		return
 	}
-	b.set(b.w.flow, false)
+	b.paced, b.allowed = b.w.flowing != nil, b.sent
+	b.set(b.w.flow.On && !b.paced, false)
 }

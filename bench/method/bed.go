@@ -1,7 +1,6 @@
 package method
 
 import (
-	"errors"
 	"fmt"
 	"math"
 	"net"
@@ -22,6 +21,7 @@ type Bed struct {
 	Client   *load.Agent
 	Upstream *load.Agent
 	Proxy    *peers.Process // nil without a proxy
+	Job      peers.Job      // what the proxy was started with
 	Result   *Result
 	// Beside holds the other beds of a scenario that wants several.
 	Beside []*Bed
@@ -30,7 +30,7 @@ type Bed struct {
 }
 
 // newBed starts all three. result is where the run's figures go.
-func newBed(p peers.Peer, tools peers.Tools, result *Result) (*Bed, error) {
+func newBed(p peers.Peer, job peers.Job, result *Result) (*Bed, error) {
 	addrs, err := freeAddrs(3)
 	if err != nil {
 		return nil, err
@@ -53,7 +53,9 @@ func newBed(p peers.Peer, tools peers.Tools, result *Result) (*Bed, error) {
 	}
 	// The first answer says that it listens.
 	if _, err = b.Upstream.Mark(); err == nil {
-		b.Proxy, err = p.Start(peers.Job{Listen: listen, Upstream: upstream, Dir: b.dir, Admin: addrs[2], Tools: tools})
+		job.Listen, job.Upstream, job.Admin, job.Dir = listen, upstream, addrs[2], b.dir
+		b.Job = job
+		b.Proxy, err = p.Start(job)
 	}
 	if err == nil {
 		kind, to := "client", listen
@@ -128,7 +130,7 @@ func (b *Bed) enter() error {
 	running.Lock()
 	defer running.Unlock()
 	if running.over {
-		return errors.New("interrupted")
+		return ErrInterrupted
 	}
 	running.beds[b] = true
 	return nil
@@ -145,6 +147,20 @@ func StopAll() {
 	running.Unlock()
 	for _, b := range beds {
 		b.stop()
+	}
+}
+
+func stopped() bool {
+	running.Lock()
+	defer running.Unlock()
+	return running.over
+}
+
+// abort kills both ends, and every call that waits for them fails.
+func (b *Bed) abort() {
+	for _, o := range b.All() {
+		o.Client.Kill()
+		o.Upstream.Kill()
 	}
 }
 

@@ -1,8 +1,12 @@
 package method
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/wssplice/wssplice/bench/peers"
 )
 
 var sample = Scenario{
@@ -66,5 +70,36 @@ func TestOneBadRunRefusesAll(t *testing.T) {
 		if !strings.HasPrefix(c.Refused, "haproxy, round 2: ") {
 			t.Errorf("%s: %q", name, c.Refused)
 		}
+	}
+}
+
+// A round goes through everything, and the listed peers take turns in being first.
+func TestRoundsAreInterleaved(t *testing.T) {
+	wide := Scenario{Name: "wide", Peers: []string{"haproxy", "direct", "caddy"}}
+	short := Scenario{Name: "short", Rounds: 1, Skip: func(p peers.Peer) string {
+		if p.Direct() {
+			return "is no proxy"
+		}
+		return ""
+	}}
+	chosen, err := peers.Find("direct,haproxy,wssplice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	list := func(p Plan) (all []string) {
+		for _, r := range p.Runs() {
+			all = append(all, fmt.Sprintf("%d %s %s", r.Round, r.Scenario.Name, r.Peer.Name))
+		}
+		return all
+	}
+	plan := Plan{Scenarios: []Scenario{wide, short}, Peers: chosen, Rounds: 2}
+	want := []string{"1 wide direct", "1 wide haproxy", "1 short haproxy", "1 short wssplice", "2 wide haproxy", "2 wide direct"}
+	if got := list(plan); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	plan.Chosen = true
+	want = []string{"1 wide direct", "1 wide haproxy", "1 wide wssplice", "1 short haproxy", "1 short wssplice", "2 wide haproxy", "2 wide wssplice", "2 wide direct"}
+	if got := list(plan); !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

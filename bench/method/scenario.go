@@ -15,10 +15,16 @@ type Scenario struct {
 	Title   string
 	About   string   // a sentence or two for the report: what is done, what is measured
 	Metrics []Metric // the first is what the scenario is about
-	// Skip says why a peer does not take part; "" lets it.
+	// Peers lists who takes part when nobody is asked for by name; nil is everybody.
+	Peers []string
+	// Skip says why a peer cannot take part; "" lets it.
 	Skip func(p peers.Peer) string
 	// Run drives the load and records metrics in b.
 	Run func(b *Bed, s Size) error
+	// Env is added to the environment of the proxies.
+	Env []string
+	// Rounds is the most rounds that it runs; 0 is as many as the plan has.
+	Rounds int
 	// Groups is how many beds side by side the scenario wants; nil is one.
 	Groups func(s Size) int
 }
@@ -45,7 +51,7 @@ type Size struct {
 // Sizes are full (published figures), quick (the same in shorter windows) and
 // ci (as little of everything as shows that it works).
 var Sizes = map[string]Size{
-	"full":  {"full", time.Second, 3 * time.Second},
+	"full":  {"full", 600 * time.Millisecond, 2 * time.Second},
 	"quick": {"quick", 500 * time.Millisecond, 1500 * time.Millisecond},
 	"ci":    {"ci", 50 * time.Millisecond, 250 * time.Millisecond},
 }

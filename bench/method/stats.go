@@ -8,6 +8,10 @@ type Spread struct {
 	Rounds           int
 }
 
+// Overlaps says that some round of one was better than some round of the other,
+// and some worse.
+func (s Spread) Overlaps(o Spread) bool { return s.Min <= o.Max && o.Min <= s.Max }
+
 // SpreadOf sums up rounds; the median of an even number is the mean of the middle two.
 func SpreadOf(values []float64) Spread {
 	if len(values) == 0 {

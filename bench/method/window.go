@@ -116,6 +116,8 @@ func since(to, from load.Tally) load.Tally {
 const (
 	// busy is the share of the time from which a loop counts as saturated,
 	busy = 0.95
+	// whole the processor time per second that its process must then have used,
+	whole = 0.85
 	// spare the share of the machine that must then have been left for it to matter:
 	// where every core is in use, the machine is the limit, and the proxy's share
 	// of it decides.
@@ -124,8 +126,11 @@ const (
 
 // judge records how busy both ends were, and whether one of their loops, and
 // not the proxy, was the limit. Without a proxy one always is.
+//
+// A loop that had to wait for a processor is not idle either: it was the limit
+// only if its process got what one loop can use.
 func (b *Bed) judge(w Window) {
-	r := b.Result
+	r, beds := b.Result, float64(len(b.All()))
 	r.ClientCPU = w.clientCPU.Seconds() / w.Seconds()
 	r.UpstreamCPU = w.upstreamCPU.Seconds() / w.Seconds()
 	r.MachineIdle = w.idle.Seconds() / w.Seconds() / float64(proc.Cores())
@@ -140,13 +145,33 @@ func (b *Bed) judge(w Window) {
 	for _, end := range []struct {
 		name  string
 		tally load.Tally
-	}{{"clients", w.Client}, {"upstream", w.Upstream}} {
+		cores float64
+	}{{"clients", w.Client, r.ClientCPU / beds}, {"upstream", w.Upstream, r.UpstreamCPU / beds}} {
+		if end.cores < whole {
+			continue
+		}
 		for _, ns := range end.tally.Busy {
 			if share := float64(ns) / float64(w.Wall); share > busy {
 				r.Saturated = fmt.Sprintf("a loop of the %s was busy %.0f %% of the time with %.0f %% of the machine idle",
 					end.name, share*100, r.MachineIdle*100)
 			}
 		}
+	}
+}
+
+// late is by how much the sender may miss the time at which a message was due
+// before that spoils latencies: in nanoseconds, and as a share of the latency.
+const (
+	late      = int64(time.Millisecond)
+	lateShare = 2
+)
+
+// OnTime sees that what is taken for a proxy's delay was not the sender's. Both
+// are compared at the 99th percentile.
+func (b *Bed) OnTime(w Window) {
+	sender, all := w.Upstream.Lateness.Quantile(0.99), w.Client.Latency.Quantile(0.99)
+	if !b.Peer.Direct() && sender > late && sender > all/lateShare {
+		b.Result.Saturated = fmt.Sprintf("messages were sent up to %.1f ms late, and arrived after %.1f ms", float64(sender)/1e6, float64(all)/1e6)
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 )
 
 var caddy = []Peer{{
-	Name: "caddy", Title: "Caddy", Config: "Caddyfile", Heavy: true, Descriptors: 2,
+	Name: "caddy", Title: "Caddy", Config: "Caddyfile", Heavy: true, Go: true, Descriptors: 2,
 	start: func(j Job) (*exec.Cmd, error) {
 		path, err := render("Caddyfile", j.Dir, j)
 		if err != nil {

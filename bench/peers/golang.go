@@ -13,7 +13,7 @@ var golang = []Peer{
 
 func goPeer(name, title string, noPlain bool, descriptors int) Peer {
 	return Peer{
-		Name: name, Title: title, Config: name + "/main.go", NoPlain: noPlain, Heavy: true, Descriptors: descriptors,
+		Name: name, Title: title, Config: name + "/main.go", NoPlain: noPlain, Heavy: true, Go: true, Descriptors: descriptors,
 		start: func(j Job) (*exec.Cmd, error) {
 			return exec.Command(filepath.Join(j.Tools.Bin, name), j.Listen.String(), j.Upstream.String()), nil
 		},

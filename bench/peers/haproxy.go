@@ -3,20 +3,27 @@ package peers
 import "os/exec"
 
 var haproxy = []Peer{
-	ha("haproxy", "HAProxy", 0, false),
-	ha("haproxy-64k", "HAProxy, 64 KiB buffers", 65536, false),
-	ha("haproxy-splice", "HAProxy, splice-auto", 0, true),
+	ha("haproxy", "HAProxy", haConfig{}),
+	ha("haproxy-64k", "HAProxy, 64 KiB buffers", haConfig{Buffer: 65536}),
+	ha("haproxy-splice", "HAProxy, splice-auto", haConfig{Splice: true}),
+	ha("haproxy-nodelay", "HAProxy, http-no-delay", haConfig{NoDelay: true}),
 }
 
-func ha(name, title string, buffer int, splice bool) Peer {
+// haConfig is what the variants differ in.
+type haConfig struct {
+	Job
+	Buffer  int // tune.bufsize; 0 leaves it as it comes
+	Splice  bool
+	NoDelay bool // option http-no-delay, without which events wait for 200 ms
+}
+
+func ha(name, title string, config haConfig) Peer {
 	return Peer{
 		Name: name, Title: title, Config: "haproxy.cfg", Descriptors: 2,
 		start: func(j Job) (*exec.Cmd, error) {
-			path, err := render("haproxy.cfg", j.Dir, struct {
-				Job
-				Buffer int
-				Splice bool
-			}{j, buffer, splice})
+			config := config
+			config.Job = j
+			path, err := render("haproxy.cfg", j.Dir, config)
 			if err != nil {
 				return nil, err
 			}

@@ -3,6 +3,7 @@ package peers
 import (
 	"os/exec"
 	"path/filepath"
+	"strings"
 )
 
 var openresty = []Peer{
@@ -27,6 +28,13 @@ func nginx(name, title string, workers int, keepAlive bool) Peer {
 			return exec.Command("nginx", "-p", j.Dir, "-c", path,
 				"-e", filepath.Join(j.Dir, "error.log")), nil
 		},
-		version: func(Tools) string { return says("nginx", "-v") },
+		version: func(Tools) string {
+			v := strings.TrimPrefix(says("nginx", "-v"), "nginx version: ")
+			// Only Debian knows the module's version.
+			if lua := says("dpkg-query", "-W", "-f", "${Version}", "libnginx-mod-http-lua"); lua != missing {
+				v += ", libnginx-mod-http-lua " + lua
+			}
+			return v
+		},
 	}
 }

@@ -24,12 +24,18 @@ type Peer struct {
 	Name   string
 	Title  string // for a reader
 	Config string // file beside this one that says how it runs; "" if a command line says all
+	// Command is that command line.
+	Command string
 	// OnlyPlain marks a configuration that differs from another in plain requests only.
 	OnlyPlain bool
 	// NoPlain marks one that relays upgrades only.
 	NoPlain bool
 	// Heavy marks one that 100,000 tunnels would cost 5 GiB and more.
 	Heavy bool
+	// Go marks a Go program.
+	Go bool
+	// Metrics marks one that serves them at Job.Admin.
+	Metrics bool
 	// Descriptors it holds for a tunnel.
 	Descriptors int
 
@@ -50,6 +56,7 @@ type Job struct {
 	Dir      string // for its files, its own
 	Admin    netip.AddrPort
 	Tools    Tools
+	Env      []string // added to the environment
 }
 
 // All are the peers in the order of the tables.
@@ -122,11 +129,14 @@ func render(name, dir string, values any) (string, error) {
 	return path, nil
 }
 
+// missing stands where a program should have said its version.
+const missing = "not installed"
+
 // says runs a program and gives the first line that it prints.
 func says(program string, args ...string) string {
 	out, err := exec.Command(program, args...).CombinedOutput()
 	if err != nil {
-		return "not installed"
+		return missing
 	}
 	line, _, _ := strings.Cut(strings.TrimSpace(string(out)), "\n")
 	return strings.TrimSpace(line)

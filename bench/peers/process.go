@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 type Process struct {
 	cmd    *exec.Cmd
 	output *tail
+	gc     *gcTrace
 	ended  chan struct{}
 }
 
@@ -29,17 +31,20 @@ func (p Peer) Start(j Job) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", p.Name, err)
 	}
-	out := &tail{}
-	cmd.Stdout, cmd.Stderr = out, out
+	out, gc := &tail{}, &gcTrace{}
+	// One writer for both: exec then copies them with one goroutine.
+	printed := io.MultiWriter(out, gc)
+	cmd.Stdout, cmd.Stderr = printed, printed
 	cmd.Dir = j.Dir
 	cmd.Env = append(os.Environ(), "HOME="+j.Dir, "XDG_CONFIG_HOME="+j.Dir, "XDG_DATA_HOME="+j.Dir)
+	cmd.Env = append(cmd.Env, j.Env...)
 	// A group of its own, so that Stop reaches the workers of a dead master too.
 	// If the benchmark is killed, the peer is asked to go; nginx takes its workers along.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.Name, err)
 	}
-	r := &Process{cmd: cmd, output: out, ended: make(chan struct{})}
+	r := &Process{cmd: cmd, output: out, gc: gc, ended: make(chan struct{})}
 	go func() {
 		_ = cmd.Wait()
 		close(r.ended)
@@ -76,6 +81,9 @@ func (r *Process) Check() error {
 
 // Output is the end of what the peer has printed.
 func (r *Process) Output() string { return r.output.String() }
+
+// Collections is what the peer's garbage collector did, if it was started with TraceGC.
+func (r *Process) Collections() Collections { return r.gc.collections() }
 
 // Stop ends the peer and all that it started.
 func (r *Process) Stop() {

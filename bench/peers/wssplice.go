@@ -3,7 +3,8 @@ package peers
 import "os/exec"
 
 var wssplice = []Peer{{
-	Name: "wssplice", Title: "wssplice", Descriptors: 2,
+	Name: "wssplice", Title: "wssplice", Descriptors: 2, Go: true, Metrics: true,
+	Command: "wssplice serve --listen ADDR --upstream http://ADDR --admin ADDR --log-level warn",
 	start: func(j Job) (*exec.Cmd, error) {
 		return exec.Command(j.Tools.Wssplice, "serve",
 			"--listen", j.Listen.String(), "--upstream", "http://"+j.Upstream.String(),

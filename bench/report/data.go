@@ -28,7 +28,7 @@ func Read(files ...string) (Data, error) {
 	d := Data{From: map[string]int{}}
 	results := map[string][]method.Result{}
 	for i, file := range files {
-		suite, runs, err := readFile(file)
+		suite, runs, err := ReadFile(file)
 		if err != nil {
 			return d, err
 		}
@@ -51,7 +51,8 @@ func Read(files ...string) (Data, error) {
 	return d, nil
 }
 
-func readFile(name string) (s method.Suite, runs []method.Result, err error) {
+// ReadFile reads one results file: what its runs have in common, and the runs.
+func ReadFile(name string) (s method.Suite, runs []method.Result, err error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return s, nil, fmt.Errorf("open results: %w", err)

@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/wssplice/wssplice/bench/method"
@@ -15,20 +16,28 @@ func Document(d Data) string {
 	b.WriteString("# Benchmarks\n\n")
 	b.WriteString("wssplice beside what it wants to replace, on one machine, over loopback. Absolute figures hold for that machine; " +
 		"the ratios are what to read. `make bench` repeats all of it.\n\n")
+	if len(d.Suites) > 0 {
+		s := d.Suites[0]
+		fmt.Fprintf(&b, "Measured on %s at commit %s, in up to %d rounds, on %d cores of %s with %d GiB and %s; [more](#where-and-when).\n\n",
+			s.Date.Format("2006-01-02"), s.Commit, s.Rounds, s.Machine.Cores, s.Machine.CPU, s.Machine.MemoryGiB, s.Machine.Kernel)
+	}
 	summary(&b, d)
-	b.WriteString("\nEach figure is the median of all rounds. Every table below shows the rounds' extremes too, in brackets, " +
-		"and names the best of each column in bold, whoever it is.\n\n")
+	b.WriteString("\nEach figure is the median of all rounds. Every table below shows the rounds' extremes too, in brackets unless all rounds agree, " +
+		"and sets the best of each column in bold, whoever it is. Below each table stands how wssplice compares with the best of the " +
+		"others, in bold where that one is better. Where the extremes of the two overlap, it says so: then another day may turn it round.\n\n")
 	for _, p := range plots {
 		if _, ok := p.draw(d); ok {
 			fmt.Fprintf(&b, "![%s](benchmarks/%s)\n\n", p.alt, p.file)
 		}
 	}
-	for _, c := range d.Compared {
-		section(&b, c)
+	for i, c := range d.Compared {
+		// Scenarios of a kind that follow one another are explained once.
+		section(&b, c, i == 0 || c.Scenario.About != d.Compared[i-1].Scenario.About)
 	}
 	b.WriteString(methodText)
 	machines(&b, d)
 	participants(&b, d)
+	configurations(&b, d)
 	return b.String()
 }
 
@@ -46,8 +55,11 @@ func Sources(document string) []string {
 	return strings.Fields(names)
 }
 
-func section(b *strings.Builder, c method.Comparison) {
-	fmt.Fprintf(b, "## %s\n\n%s\n\n", c.Scenario.Title, c.Scenario.About)
+func section(b *strings.Builder, c method.Comparison, about bool) {
+	fmt.Fprintf(b, "## %s\n\n", c.Scenario.Title)
+	if about {
+		fmt.Fprintf(b, "%s\n\n", c.Scenario.About)
+	}
 	if c.Refused != "" {
 		why, _, _ := strings.Cut(c.Refused, "; the proxy says")
 		fmt.Fprintf(b, "No comparison: %s.\n\n", why)
@@ -101,9 +113,10 @@ func table(b *strings.Builder, c method.Comparison) {
 				b.WriteString(" |")
 				continue
 			}
-			cell := spread(v)
-			if peer, _, ok := c.Best(m, false); ok && peer == r.Peer && !m.Plain {
-				cell = "**" + number(v.Median) + "**" + strings.TrimPrefix(cell, number(v.Median))
+			cell, median := spread(m, v), value(m, v.Median)
+			// All that are as good as the best are the best.
+			if _, best, ok := c.Best(m, false); ok && r.Peer != method.Limit && median == value(m, best.Median) && !m.Plain {
+				cell = "**" + median + "**" + strings.TrimPrefix(cell, median)
 			}
 			fmt.Fprintf(b, " %s |", cell)
 		}
@@ -139,24 +152,28 @@ func standing(m method.Metric, own, best method.Spread, peer string) string {
 		worse = own.Median < best.Median
 	}
 	var text string
+	mark := ""
+	if own.Rounds > 1 && own.Overlaps(best) {
+		mark = " (they overlap)"
+	}
 	switch {
-	case own.Median == best.Median:
+	case value(m, own.Median) == value(m, best.Median):
 		return "the same as " + peer
 	case best.Median == 0 || own.Median == 0:
-		text = number(own.Median) + " against " + number(best.Median) + " of " + peer
+		text = value(m, own.Median) + " against " + value(m, best.Median) + " of " + peer
 	default:
 		text = factor(own.Median/best.Median) + " times " + peer
 	}
 	if worse {
-		return "**" + text + ": " + peer + " is better**"
+		return "**" + text + ": " + peer + " is better**" + mark
 	}
-	return text
+	return text + mark
 }
 
-// factor writes a ratio with two digits.
+// factor writes a ratio with two digits behind the point, and two that count if it is small.
 func factor(r float64) string {
 	if r < 0.1 {
-		return number(r)
+		return strconv.FormatFloat(r, 'g', 2, 64)
 	}
 	return fmt.Sprintf("%.2f", r)
 }
@@ -176,39 +193,4 @@ func title(name string) string {
 		}
 	}
 	return name
-}
-
-func machines(b *strings.Builder, d Data) {
-	b.WriteString("\n## Where and when\n\n")
-	for i, s := range d.Suites {
-		m := s.Machine
-		fmt.Fprintf(b, "- [`%s`](../bench/results/%s): %s, commit %s, %d rounds of size %s on %d cores of %s, %d GiB, %s, %s; "+
-			"%d descriptors a process, net.core.somaxconn %s, ports %s, TCP congestion control %s.\n", d.Files[i], d.Files[i],
-			s.Date.Format("2006-01-02 15:04 UTC"), s.Commit, s.Rounds, s.Size, m.Cores, m.CPU, m.MemoryGiB, m.Kernel, m.Go,
-			m.Descriptors, m.Backlog, m.Ports, m.Congestion)
-	}
-	b.WriteString("\n")
-}
-
-func participants(b *strings.Builder, d Data) {
-	b.WriteString("## Who took part\n\n| | configuration | version |\n|---|---|---|\n")
-	for _, p := range peers.All {
-		version, ran := "", false
-		for _, s := range d.Suites {
-			if v, ok := s.Versions[p.Name]; ok {
-				version, ran = v, true
-			}
-		}
-		if !ran && !p.Direct() {
-			continue
-		}
-		config := "command line"
-		switch {
-		case p.Direct():
-			config = "clients connect to the upstream and send the header themselves"
-		case p.Config != "":
-			config = fmt.Sprintf("[%s](../bench/peers/%s)", p.Config, p.Config)
-		}
-		fmt.Fprintf(b, "| %s | %s | %s |\n", p.Title, config, version)
-	}
 }

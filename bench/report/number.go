@@ -41,6 +41,15 @@ func round(v float64, digits int) float64 {
 	return math.Round(v*p) / p
 }
 
+// value writes a metric's figure: counts, which have no unit, as whole numbers
+// where they are.
+func value(m method.Metric, v float64) string {
+	if m.Unit == "" && v == math.Trunc(v) && math.Abs(v) < 1000 {
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return number(v)
+}
+
 // unit is a metric's unit with a space before it, and none for a count.
 func unit(m method.Metric) string {
 	if m.Unit == "" {
@@ -49,10 +58,11 @@ func unit(m method.Metric) string {
 	return " " + m.Unit
 }
 
-// spread writes the median with the rounds' extremes behind it.
-func spread(s method.Spread) string {
-	if s.Rounds < 2 {
-		return number(s.Median)
+// spread writes the median with the rounds' extremes behind it, if they differ.
+func spread(m method.Metric, s method.Spread) string {
+	low, high := value(m, s.Min), value(m, s.Max)
+	if low == high {
+		return value(m, s.Median)
 	}
-	return number(s.Median) + " (" + number(s.Min) + "–" + number(s.Max) + ")"
+	return value(m, s.Median) + " (" + low + "–" + high + ")"
 }

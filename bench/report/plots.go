@@ -17,6 +17,7 @@ type plot struct {
 var plots = []plot{
 	barPlot("memory.svg", "Memory per idle tunnel, after traffic (9,000 tunnels)", "idle-9000", "used_kib"),
 	barPlot("cpu-per-message.svg", "CPU per pushed message (20,000/s over 1,000 tunnels)", "push-20k", "cpu_us"),
+	barPlot("mixed.svg", "p99 of pushes beside 1 GB/s of bulk", "mixed-1g", "p99_us"),
 	barPlot("handshakes.svg", "Handshakes per second", "handshake", "per_s"),
 	growthPlot("growth-memory.svg", "Memory of all proxy processes as tunnels grow", "process_mib", "MiB"),
 	growthPlot("growth-cpu.svg", "CPU per message as tunnels grow (20,000/s in all)", "cpu_us", "µs"),
@@ -60,12 +61,15 @@ func growthPlot(file, heading, metric, unit string) plot {
 				if !seen {
 					i = len(list)
 					at[r.Peer] = i
-					list = append(list, line{label: title(r.Peer)})
+					list = append(list, line{label: title(r.Peer), own: r.Peer == method.Own})
 				}
 				list[i].x = append(list[i].x, float64(n))
 				list[i].y = append(list[i].y, v.Median)
 			}
 		}
-		return lines(heading, "tunnels", unit, list), points > 1 && len(list) > 0
+		if points < 2 || len(list) == 0 {
+			return "", false
+		}
+		return lines(heading, "tunnels", unit, list), true
 	}}
 }

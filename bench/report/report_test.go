@@ -2,6 +2,7 @@ package report
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,8 +72,8 @@ func sample(t *testing.T, change func(r *method.Result)) Data {
 	for round := range 2 {
 		for peer, m := range map[string]map[string]float64{
 			"direct":   {"per_s": 40_000 + float64(round), "p99_us": 500},
-			"wssplice": {"per_s": 20_000 + float64(round), "cpu_us": 40, "p99_us": 9000},
-			"haproxy":  {"per_s": 15_000 + float64(round), "cpu_us": 50, "p99_us": 4000},
+			"wssplice": {"per_s": 20_000 + float64(round), "cpu_us": 40, "p99_us": []float64{8005, 9994}[round]},
+			"haproxy":  {"per_s": 15_000 + float64(round), "cpu_us": []float64{38, 62}[round], "p99_us": 4000},
 		} {
 			r := method.Result{Kind: "run", Scenario: "handshake", Peer: peer, Round: round + 1, Metrics: m}
 			if change != nil {
@@ -92,9 +93,9 @@ func TestTheBetterPeerIsNamedInBold(t *testing.T) {
 	d := sample(t, nil)
 	text := Document(d)
 	for _, want := range []string{
-		"| wssplice | **20,000** (20,000–20,000) | **40.0** (40.0–40.0) | | 9,000 (9,000–9,000) |",
-		"**2.25 times HAProxy: HAProxy is better**",
-		"handshakes 1.33 times HAProxy",
+		"| wssplice | **20,000** | **40.0** | | 9,000 (8,010–9,990) |",
+		"**2.25 times HAProxy: HAProxy is better**.",
+		"handshakes 1.33 times HAProxy; CPU each 0.80 times HAProxy (they overlap);",
 		"| HAProxy | [haproxy.cfg](../bench/peers/haproxy.cfg) | HAProxy 9.9 |",
 	} {
 		if !strings.Contains(text, want) {
@@ -140,6 +141,20 @@ func TestNumbers(t *testing.T) {
 	} {
 		if got := number(v); got != want {
 			t.Errorf("%v is written %q, not %q", v, got, want)
+		}
+	}
+}
+
+func TestAxesEndAtRoundNumbers(t *testing.T) {
+	for _, c := range []struct{ low, high, from, to float64 }{
+		{0.3, 7, 0.2, 10}, {5, 20, 5, 20}, {3, 3, 2, 5}, {10, 10, 10, 20}, {0.11, 2200, 0.1, 5000},
+	} {
+		a := axisOver(c.low, c.high)
+		if math.Abs(a.from/c.from-1) > 1e-9 || math.Abs(a.to/c.to-1) > 1e-9 {
+			t.Errorf("from %v to %v: %v", c.low, c.high, a)
+		}
+		if n := len(a.ticks()); n < 2 || n > 8 {
+			t.Errorf("from %v to %v: %d lines", c.low, c.high, n)
 		}
 	}
 }

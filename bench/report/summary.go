@@ -13,6 +13,8 @@ var headlines = []struct{ scenario, metric, what string }{
 	{"idle-9000", "fresh_kib", "memory per idle tunnel, fresh"},
 	{"idle-9000", "used_kib", "memory per idle tunnel, after traffic"},
 	{"idle-9000", "process_mib", "whole process with 9,000 idle tunnels"},
+	{"growth-100000", "process_mib", "100,000 tunnels: memory of all processes"},
+	{"events", "used_kib", "memory per idle event stream"},
 	{"handshake", "per_s", "handshakes"},
 	{"handshake", "cpu_us", "CPU per handshake"},
 	{"storm", "all_ms", "5,000 clients at once: all up after"},
@@ -21,7 +23,8 @@ var headlines = []struct{ scenario, metric, what string }{
 	{"push-flat", "per_s", "messages pushed flat out"},
 	{"fanout", "last_ms", "one message to 5,000 tunnels: last after"},
 	{"echo", "per_s", "echo round trips"},
-	{"mixed", "p99_us", "p99 of pushes beside 8 bulk tunnels"},
+	{"mixed-250m", "p99_us", "p99 of pushes beside 250 MB/s of bulk"},
+	{"mixed-1g", "p99_us", "p99 of pushes beside 1 GB/s of bulk"},
 	{"bulk-1", "gb_s", "one bulk tunnel"},
 	{"bulk-1", "cpu_s_gb", "CPU per GB of it"},
 	{"bulk-8", "gb_s", "8 bulk tunnels, both directions"},
@@ -54,8 +57,8 @@ func summary(b *strings.Builder, d Data) {
 		if !ok || !found {
 			continue
 		}
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s, %s | %s |\n", h.what, number(v.Median)+unit(m),
-			of(c, m, "openresty"), of(c, m, "haproxy"), number(best.Median)+unit(m), title(peer), against(m, v, best))
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s, %s | %s |\n", h.what, value(m, v.Median)+unit(m),
+			of(c, m, "openresty"), of(c, m, "haproxy"), value(m, best.Median)+unit(m), title(peer), against(m, v, best))
 	}
 }
 
@@ -68,7 +71,7 @@ func of(c method.Comparison, m method.Metric, family string) string {
 			continue
 		}
 		if !found || (m.Higher && v.Median > best) || (!m.Higher && v.Median < best) {
-			text, best, found = number(v.Median)+unit(m), v.Median, true
+			text, best, found = value(m, v.Median)+unit(m), v.Median, true
 		}
 	}
 	return text

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"math"
+	"strconv"
 	"strings"
 )
 
@@ -49,10 +50,11 @@ func bars(title, unit string, list []bar) string {
 // line is one curve of a chart.
 type line struct {
 	label string
+	own   bool
 	x, y  []float64
 }
 
-// lines draws curves over logarithmic axes.
+// lines draws curves over logarithmic axes; values are above 0, and there is one at least.
 func lines(title, xUnit, yUnit string, list []line) string {
 	const left, width, top, height = 90, 470, 44, 300
 	xmin, xmax, ymin, ymax := math.Inf(1), 0.0, math.Inf(1), 0.0
@@ -62,31 +64,32 @@ func lines(title, xUnit, yUnit string, list []line) string {
 			ymin, ymax = math.Min(ymin, l.y[i]), math.Max(ymax, l.y[i])
 		}
 	}
-	ymin = math.Pow(10, math.Floor(math.Log10(ymin)))
-	ymax = math.Pow(10, math.Ceil(math.Log10(ymax)))
-	place := func(v, from, to float64) float64 {
-		if from == to {
-			return 0
-		}
-		return (math.Log10(v) - math.Log10(from)) / (math.Log10(to) - math.Log10(from))
-	}
-	px := func(v float64) float64 { return left + width*place(v, xmin, xmax) }
-	py := func(v float64) float64 { return top + height*(1-place(v, ymin, ymax)) }
+	xs, ys := axis{xmin, xmax}, axisOver(ymin, ymax)
+	px := func(v float64) float64 { return left + width*xs.place(v) }
+	py := func(v float64) float64 { return top + height*(1-ys.place(v)) }
 
 	var s strings.Builder
 	begin(&s, left+width+290, top+height+50, title)
-	for v := ymin; v <= ymax*1.001; v *= 10 {
+	for _, v := range ys.ticks() {
 		fmt.Fprintf(&s, `<path d="M%d %.1fH%d" stroke="#d0d7de"/>`+"\n", left, py(v), left+width)
-		text(&s, left-8, py(v)+4, "end", strings.TrimSpace(number(v)+" "+yUnit))
+		text(&s, left-8, py(v)+4, "end", strings.TrimSpace(tick(v)+" "+yUnit))
 	}
-	if len(list) > 0 {
-		for _, v := range list[0].x {
-			text(&s, px(v), top+height+20, "middle", number(v))
+	// Not every curve reaches as far as the longest.
+	var longest []float64
+	for _, l := range list {
+		if len(l.x) > len(longest) {
+			longest = l.x
 		}
+	}
+	for _, v := range longest {
+		text(&s, px(v), top+height+20, "middle", tick(v))
 	}
 	text(&s, left+width/2, top+height+40, "middle", xUnit)
 	for i, l := range list {
-		colour := colours[i%len(colours)]
+		colour := colours[1+i%(len(colours)-1)]
+		if l.own {
+			colour = colours[0]
+		}
 		var path strings.Builder
 		for j := range l.x {
 			fmt.Fprintf(&path, "%s%.1f %.1f", map[bool]string{true: "M", false: "L"}[j == 0], px(l.x[j]), py(l.y[j]))
@@ -99,6 +102,14 @@ func lines(title, xUnit, yUnit string, list []line) string {
 	}
 	s.WriteString("</svg>\n")
 	return s.String()
+}
+
+// tick writes a round number without digits that say nothing.
+func tick(v float64) string {
+	if v >= 1000 {
+		return number(v)
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
 }
 
 func begin(s *strings.Builder, width, height int, title string) {

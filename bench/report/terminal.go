@@ -36,7 +36,7 @@ func Terminal(w io.Writer, c method.Comparison) error {
 				fmt.Fprint(t, "-\t\t")
 				continue
 			}
-			fmt.Fprintf(t, "%s\t%s\t", spread(v), ratio(c, m, r.Peer, v))
+			fmt.Fprintf(t, "%s\t%s\t", spread(m, v), ratio(c, m, r.Peer, v))
 		}
 		fmt.Fprintln(t)
 	}

@@ -13,6 +13,7 @@ var bulk = []method.Scenario{
 		Title:   "Bulk, one tunnel, down",
 		About:   "The upstream streams as fast as the tunnel takes it; the client compares every byte.",
 		Metrics: []method.Metric{gbPerSecond, cpuPerGB},
+		Peers:   bulkPeers,
 		Skip:    tunnelsOnly,
 		Run:     func(b *method.Bed, s method.Size) error { return streamed(b, s, 1, false) },
 	},
@@ -21,6 +22,7 @@ var bulk = []method.Scenario{
 		Title:   "Bulk, 8 tunnels, both directions",
 		About:   "Both ends stream over each tunnel at the same time; the rate is the sum of both directions.",
 		Metrics: []method.Metric{gbPerSecond, cpuPerGB},
+		Peers:   bulkPeers,
 		Skip:    tunnelsOnly,
 		Run:     func(b *method.Bed, s method.Size) error { return streamed(b, s, s.Pick(8, 8, 2), true) },
 	},
@@ -30,7 +32,7 @@ func streamed(b *method.Bed, s method.Size, tunnels int, both bool) error {
 	if _, err := b.Open("bulk", tunnels, flight); err != nil {
 		return err
 	}
-	if err := b.Upstream.Call("Flow", true, nil); err != nil {
+	if err := b.Upstream.Call("Flow", load.FlowArgs{On: true}, nil); err != nil {
 		return err
 	}
 	if both {

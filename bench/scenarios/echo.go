@@ -15,7 +15,8 @@ var echo = []method.Scenario{{
 		{Name: "cpu_us", Title: "CPU each", Unit: "µs", Proxy: true},
 		p50, p99,
 	},
-	Skip: tunnelsOnly,
+	Peers: flatPeers,
+	Skip:  tunnelsOnly,
 	Run: func(b *method.Bed, s method.Size) error {
 		if _, err := b.Open("echo", s.Pick(64, 64, 8), flight); err != nil {
 			return err

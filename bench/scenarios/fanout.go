@@ -17,8 +17,9 @@ var fanout = []method.Scenario{{
 		{Name: "p50_ms", Title: "half after", Unit: "ms"},
 		cpuPerMessage,
 	},
+	Peers: stormPeers,
 	Skip: func(p peers.Peer) string {
-		if 5000*p.Descriptors > 19_500 {
+		if 5000*p.Descriptors > descriptors {
 			return "needs more descriptors than a process may have"
 		}
 		return tunnelsOnly(p)

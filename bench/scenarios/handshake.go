@@ -18,7 +18,8 @@ var handshake = []method.Scenario{{
 		{Name: "cpu_us", Title: "CPU each", Unit: "µs", Proxy: true},
 		p50, p99,
 	},
-	Skip: tunnelsOnly,
+	Peers: everybody,
+	Skip:  tunnelsOnly,
 	Run: func(b *method.Bed, s method.Size) error {
 		err := b.Client.Call("Visits", load.VisitsArgs{InFlight: s.Pick(64, 64, 8)}, nil)
 		if err != nil {

@@ -31,8 +31,9 @@ func idling(name, title string, n int) method.Scenario {
 			{Name: "cpu_ms_s", Title: "CPU while idle", Unit: "ms/s", Proxy: true},
 			{Name: "wakeups_s", Title: "wake-ups", Unit: "/s", Proxy: true},
 		},
+		Peers: idlePeers,
 		Skip: func(p peers.Peer) string {
-			if n*p.Descriptors > 19_500 {
+			if n*p.Descriptors > descriptors {
 				return "needs more descriptors than a process may have"
 			}
 			return tunnelsOnly(p)
@@ -41,22 +42,42 @@ func idling(name, title string, n int) method.Scenario {
 	}
 }
 
-func idleTunnels(b *method.Bed, s method.Size, n int) error {
+// settle leaves memory alone for a moment before it is weighed.
+func settle(s method.Size) { time.Sleep(time.Duration(s.Pick(750, 750, 100)) * time.Millisecond) }
+
+// idlers are tunnels that were opened to be weighed.
+type idlers struct{ before, fresh weight }
+
+// openIdle opens n tunnels and weighs them.
+func openIdle(b *method.Bed, s method.Size, path string, n, inFlight int) (i idlers, err error) {
 	// One tunnel first: what the first connection costs is no tunnel's cost.
-	if _, err := b.Open("push", 1, 1); err != nil {
-		return err
+	if _, err := b.Open(path, 1, 1); err != nil {
+		return i, err
 	}
-	settle := s.Window / 2
-	time.Sleep(settle)
-	before, err := weigh(b)
-	if err != nil {
-		return err
+	settle(s)
+	if i.before, err = weigh(b); err != nil {
+		return i, err
 	}
-	if _, err := b.Open("push", n, flight); err != nil {
-		return err
+	if _, err := b.Open(path, n, inFlight); err != nil {
+		return i, err
 	}
-	time.Sleep(settle)
-	fresh, err := weigh(b)
+	settle(s)
+	i.fresh, err = weigh(b)
+	return i, err
+}
+
+// record sets what n tunnels weigh, fresh and used.
+func (i idlers) record(b *method.Bed, used weight, n int) {
+	b.Set("fresh_kib", perTunnel(i.fresh.pss-i.before.pss, n))
+	b.Set("used_kib", perTunnel(used.pss-i.before.pss, n))
+	b.Set("fds", float64(i.fresh.descriptors-i.before.descriptors)/float64(n))
+}
+
+// perTunnel is a share in KiB.
+func perTunnel(bytes int64, n int) float64 { return float64(bytes) / 1024 / float64(n) }
+
+func idleTunnels(b *method.Bed, s method.Size, n int) error {
+	i, err := openIdle(b, s, "push", n, flight)
 	if err != nil {
 		return err
 	}
@@ -70,20 +91,17 @@ func idleTunnels(b *method.Bed, s method.Size, n int) error {
 	if err := useAll(b, n+1); err != nil {
 		return err
 	}
-	time.Sleep(settle)
+	settle(s)
 	used, err := weigh(b)
 	if err != nil {
 		return err
 	}
-	per := func(bytes int64) float64 { return float64(bytes) / 1024 / float64(n) }
-	b.Set("kernel_kib", per(fresh.kernel-before.kernel))
+	b.Set("kernel_kib", perTunnel(i.fresh.kernel-i.before.kernel, n))
 	if b.Peer.Direct() {
 		return nil
 	}
-	b.Set("fresh_kib", per(fresh.pss-before.pss))
-	b.Set("used_kib", per(used.pss-before.pss))
+	i.record(b, used, n)
 	b.Set("process_mib", float64(used.pss)/(1<<20))
-	b.Set("fds", float64(fresh.descriptors-before.descriptors)/float64(n))
 	b.Set("threads", float64(tree.Threads()))
 	b.Set("cpu_ms_s", w.Proxy.Seconds()*1e3/w.Seconds())
 	b.Set("wakeups_s", float64(wakeups)/w.Seconds())
@@ -109,20 +127,9 @@ func weigh(b *method.Bed) (w weight, err error) {
 func useAll(b *method.Bed, n int) error {
 	for _, p := range []load.PushArgs{
 		{Size: messageSize, Rate: 20_000, Count: 5 * n},
-		{Size: 16 << 10, Rate: 5_000, Count: n},
+		{Size: 16 << 10, Rate: 10_000, Count: n},
 	} {
-		was, err := b.Upstream.Mark()
-		if err != nil {
-			return err
-		}
-		var due int64
-		if err := b.Upstream.Call("Push", p, &due); err != nil {
-			return err
-		}
-		want := was.Messages + uint64(p.Count)
-		if err := b.Await("use of every tunnel", time.Minute, func(c, u *load.Tally) bool {
-			return c.Messages == want && u.Messages == want
-		}); err != nil {
+		if err := pushSome(b, p); err != nil {
 			return err
 		}
 	}
@@ -130,4 +137,20 @@ func useAll(b *method.Bed, n int) error {
 		return err
 	}
 	return b.Delivered()
+}
+
+// pushSome pushes a number of messages and awaits the last.
+func pushSome(b *method.Bed, p load.PushArgs) error {
+	was, err := b.Upstream.Mark()
+	if err != nil {
+		return err
+	}
+	var due int64
+	if err := b.Upstream.Call("Push", p, &due); err != nil {
+		return err
+	}
+	want := was.Messages + uint64(p.Count)
+	return b.Await("use of every tunnel", time.Minute, func(c, u *load.Tally) bool {
+		return c.Messages == want && u.Messages == want
+	})
 }

@@ -16,18 +16,18 @@ var requests = []method.Metric{
 
 var plain = []method.Scenario{
 	exchanges("plain-200b", "Plain requests, 200 B answers", "32 connections with keep-alive in a closed loop.",
-		requests, load.RequestsArgs{Connections: 32, Size: 200}),
+		smallPeers, requests, load.RequestsArgs{Connections: 32, Size: 200}),
 	exchanges("plain-1m", "Plain requests, 1 MiB answers", "8 connections with keep-alive in a closed loop.",
-		[]method.Metric{gbPerSecond, cpuPerGB}, load.RequestsArgs{Connections: 8, Size: 1 << 20}),
+		bodyPeers, []method.Metric{gbPerSecond, cpuPerGB}, load.RequestsArgs{Connections: 8, Size: 1 << 20}),
 	exchanges("plain-64m", "Plain requests, 64 MiB answers", "4 connections with keep-alive in a closed loop.",
-		[]method.Metric{gbPerSecond, cpuPerGB}, load.RequestsArgs{Connections: 4, Size: 64 << 20}),
+		bodyPeers, []method.Metric{gbPerSecond, cpuPerGB}, load.RequestsArgs{Connections: 4, Size: 64 << 20}),
 	exchanges("plain-post", "Plain requests, 1 MiB up", "8 connections with keep-alive POST 1 MiB each in a closed loop.",
-		[]method.Metric{gbPerSecond, cpuPerGB}, load.RequestsArgs{Connections: 8, Size: 1 << 20, Post: true}),
+		bodyPeers, []method.Metric{gbPerSecond, cpuPerGB}, load.RequestsArgs{Connections: 8, Size: 1 << 20, Post: true}),
 }
 
-func exchanges(name, title, about string, metrics []method.Metric, args load.RequestsArgs) method.Scenario {
+func exchanges(name, title, about string, who []string, metrics []method.Metric, args load.RequestsArgs) method.Scenario {
 	return method.Scenario{
-		Name: name, Title: title, About: about, Metrics: metrics,
+		Name: name, Title: title, About: about, Metrics: metrics, Peers: who,
 		Skip: func(p peers.Peer) string {
 			if p.NoPlain {
 				return "relays upgrades only"

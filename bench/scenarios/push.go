@@ -14,6 +14,7 @@ var push = []method.Scenario{
 		About: "The upstream sends 200 B messages at random times, one tunnel after another. Latency runs from " +
 			"the moment a message is due, so a sender that is held up does not hide it.",
 		Metrics: []method.Metric{cpuPerMessage, p50, p99, p999, perSecondNote},
+		Peers:   pushPeers,
 		Skip:    tunnelsOnly,
 		Run: func(b *method.Bed, s method.Size) error {
 			rate := s.Pick(20_000, 20_000, 500)
@@ -31,6 +32,7 @@ var push = []method.Scenario{
 		About: "The upstream sends 200 B messages, one tunnel after another, as fast as sockets take them. " +
 			"Queues are full, so latency says nothing here.",
 		Metrics: []method.Metric{perSecond, cpuPerMessage},
+		Peers:   flatPeers,
 		Skip:    tunnelsOnly,
 		Run: func(b *method.Bed, s method.Size) error {
 			_, err := pushed(b, s, s.Pick(1000, 1000, 20), 0)

@@ -18,8 +18,9 @@ var slow = []method.Scenario{{
 		p99,
 		{Name: "process_mib", Title: "whole process", Unit: "MiB", Proxy: true},
 	},
-	Skip: tunnelsOnly,
-	Run:  slowReaders,
+	Peers: slowPeers,
+	Skip:  tunnelsOnly,
+	Run:   slowReaders,
 }}
 
 func slowReaders(b *method.Bed, s method.Size) error {
@@ -41,7 +42,7 @@ func slowReaders(b *method.Bed, s method.Size) error {
 	if err := b.Client.Call("Stream", load.StreamArgs{Stall: true}, nil); err != nil {
 		return err
 	}
-	if err := b.Upstream.Call("Flow", true, nil); err != nil {
+	if err := b.Upstream.Call("Flow", load.FlowArgs{On: true}, nil); err != nil {
 		return err
 	}
 	rate := s.Pick(1000, 1000, 100)
@@ -58,6 +59,7 @@ func slowReaders(b *method.Bed, s method.Size) error {
 		return err
 	}
 	b.Rate(w, rate)
+	b.OnTime(w)
 	quantiles(b, &w.Client.Latency)
 	b.Set("stall_kib", float64(after.pss-before.pss)/1024/float64(stalled))
 	b.Set("queue_kib", float64(full-queues)/1024/float64(stalled))

@@ -18,7 +18,8 @@ var storm = []method.Scenario{{
 		p50, p99,
 		{Name: "failed", Title: "failed"},
 	},
-	Skip: tunnelsOnly,
+	Peers: stormPeers,
+	Skip:  tunnelsOnly,
 	Run: func(b *method.Bed, s method.Size) error {
 		n := s.Pick(5000, 5000, 50)
 		var took int64
