@@ -21,8 +21,15 @@ type Config struct {
 	Listen []string
 
 	// Upstream is the mail server: http://host:port (the port defaults to 80)
-	// or unix:/path. A name is resolved again as its addresses age.
+	// or unix:/path. A name is resolved again as its addresses age. Of several
+	// addresses the first is used, the others when that one cannot be connected to.
 	Upstream string
+
+	// Source holds the local IP addresses that connections to the upstream come
+	// from, in turn. Towards one address of the upstream each has as many ports as
+	// net.ipv4.ip_local_port_range, about 28,000. Addresses of the upstream of a
+	// family that no source is of are not used. If empty, the kernel chooses.
+	Source []string
 
 	// Allow holds the path prefixes that may pass, compared by whole segments.
 	// If empty, "/": every path.

@@ -91,6 +91,11 @@ func (p *Proxy) warnDial(a *attempts) {
 	if a.err != nil {
 		attrs = append(attrs, slog.Any("err", a.err))
 	}
+	if a.last == refusedPorts {
+		attrs = append(attrs, slog.Int("addresses", len(a.addrs)), slog.Int("sources", len(p.set.from.all)))
+		p.warner.warn("no local port left towards the upstream: add source or upstream addresses, widen ip_local_port_range, or use a unix socket", attrs...)
+		return
+	}
 	p.warner.warn("upstream unreachable", attrs...)
 }
 

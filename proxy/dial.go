@@ -10,8 +10,9 @@ type attempts struct {
 	next  int
 	pause time.Duration
 	end   time.Time // the zero Time: no limit
-	last  reason    // of the latest failure
+	last  reason    // of the latest failure that tells something
 	err   error
+	other bool // in this round there was a failure other than want of ports
 }
 
 const (
@@ -20,7 +21,7 @@ const (
 )
 
 // begin starts with a fresh list of addresses.
-func (a *attempts) begin(addrs []address) { a.addrs, a.next = addrs, 0 }
+func (a *attempts) begin(addrs []address) { a.addrs, a.next, a.other = addrs, 0, false }
 
 // address is the one to try now and the time it may take, so that one address that
 // does not answer leaves time for those after it; nil if all were tried.
@@ -53,8 +54,13 @@ func (a *attempts) left(now time.Time) time.Duration {
 }
 
 // failed notes why an attempt failed. That time ran out tells less than what the
-// attempts before it met with.
+// attempts before it met with. Ports are what is wanting only if that is so with
+// every address.
 func (a *attempts) failed(why reason, err error) {
+	if why == refusedPorts && a.other {
+		return
+	}
+	a.other = a.other || why != refusedPorts
 	if a.err == nil || why != refusedDialSlow {
 		a.last, a.err = why, err
 	}

@@ -26,3 +26,26 @@ func TestNoAddressIsTriedWithoutALimit(t *testing.T) {
 		}
 	}
 }
+
+// On a way without a free port, the next look for one waits a hundred times as long as
+// the last one took, since that time is the event loop's.
+func TestWayWithoutPortsIsLeftAloneForAWhile(t *testing.T) {
+	for _, c := range []struct{ took, least, most time.Duration }{
+		{time.Millisecond, 100 * time.Millisecond, time.Second},
+		{time.Minute, time.Second, time.Second}, // a clock that jumped, a process that was stopped
+	} {
+		var w way
+		if w.barred(time.Now()) {
+			t.Fatal("a way that was never taken is barred")
+		}
+		before := time.Now()
+		w.ranOut(before.Add(-c.took))
+		after := time.Now()
+		if !w.barred(before.Add(c.least - 1)) {
+			t.Errorf("a look for a port that took %v may be repeated within %v", c.took, c.least)
+		}
+		if w.barred(after.Add(c.most)) {
+			t.Errorf("a look for a port that took %v is not repeated after %v", c.took, c.most)
+		}
+	}
+}

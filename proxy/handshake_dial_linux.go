@@ -70,16 +70,9 @@ func (h *handshake) connectNext() {
 			h.dialFailed()
 			return
 		}
-		fd, errno := rawsock.Socket(&addr.raw)
-		if errno != 0 {
-			h.dial.failed(dialReason(errno), errno)
-			continue
-		}
-		w.p.prepare(fd, addr)
-		errno = rawsock.Connect(fd, &addr.raw)
-		if errno != 0 && errno != unix.EINPROGRESS {
-			rawsock.Close(fd)
-			h.dial.failed(dialReason(errno), errno)
+		fd, _, err := w.p.reach(addr, now)
+		if err != nil {
+			h.dial.failed(dialReason(err), err)
 			continue
 		}
 		head := h.head()

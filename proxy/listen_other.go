@@ -165,30 +165,6 @@ func (s netSock) Reset() {
 	s.Close()
 }
 
-func (p *Proxy) dialSock(a *address, limit time.Duration) (sock, error) {
-	network, addr := "tcp", a.ap.String()
-	if a.path != "" {
-		network, addr = "unix", a.path
-	}
-	c, err := net.DialTimeout(network, addr, min(limit, time.Hour))
-	if err != nil {
-		return nil, err
-	}
-	if t, ok := c.(*net.TCPConn); ok {
-		p.setTCPOptions(t)
-	}
-	return netSock{c}, nil
-}
-
-// dialReason says what a failed connect means.
-func dialReason(err error) reason {
-	var ne net.Error
-	if errors.As(err, &ne) && ne.Timeout() {
-		return refusedDialSlow
-	}
-	return refusedDial
-}
-
 // carry is splice(2), which is Linux' own.
 func (p *Proxy) carry(sock, sock, int64, func()) (n int64, slow bool, srcErr, dstErr error) {
 	return 0, true, nil, nil

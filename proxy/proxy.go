@@ -48,6 +48,9 @@ func New(cfg Config) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := set.CheckSources(); err != nil {
+		return nil, err
+	}
 	p := &Proxy{
 		set: set, log: set.Logger, empty: make(chan struct{}, 1),
 		warner:    warner{log: set.Logger, by: map[string]*warning{}},

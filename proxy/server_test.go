@@ -47,7 +47,13 @@ func (r *running) dial(t testing.TB) *peer {
 // its own, until the test ends. It returns the URL for Config.Upstream.
 func listenFor(t testing.TB, handle func(net.Conn)) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	return listenAt(t, "127.0.0.1:0", handle)
+}
+
+// listenAt is listenFor at a place of the test's choice.
+func listenAt(t testing.TB, addr string, handle func(net.Conn)) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", addr)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,12 +18,20 @@ func (c Config) Validate() error {
 	return err
 }
 
+// WithDefaults returns c with its defaults in place of the zero values, those that
+// depend on the machine (Loops, MaxConnections) worked out. Its error is Validate's.
+func (c Config) WithDefaults() (Config, error) {
+	s, err := c.settings()
+	return s.Config, err
+}
+
 // settings is a Config with its defaults filled in and its parts understood.
 type settings struct {
 	Config
 	allow  httphead.Allow
 	params httphead.Params
 	limits httphead.Limits
+	from   *sources
 	up     *upstream
 }
 
@@ -42,7 +50,10 @@ func (c Config) settings() (s settings, err error) {
 			return s, fmt.Errorf("listen address %q: %w", l, err)
 		}
 	}
-	if s.up, err = parseUpstream(s.Upstream); err != nil {
+	if s.from, err = parseSources(s.Source); err != nil {
+		return s, err
+	}
+	if s.up, err = parseUpstream(s.Upstream, s.from); err != nil {
 		return s, err
 	}
 	if s.allow, err = httphead.NewAllow(s.Allow); err != nil {

@@ -169,21 +169,17 @@ func makeAddress(ap netip.AddrPort, path string) (address, error) {
 
 // dialSock connects to a in blocking style.
 func (p *Proxy) dialSock(a *address, limit time.Duration) (sock, error) {
-	fd, errno := rawsock.Socket(&a.raw)
-	if errno != 0 {
-		return nil, errno
-	}
-	p.prepare(fd, a)
-	if errno = rawsock.Connect(fd, &a.raw); errno != 0 && errno != unix.EINPROGRESS {
-		rawsock.Close(fd)
-		return nil, errno
+	fd, up, err := p.reach(a, time.Now())
+	if err != nil {
+		return nil, err
 	}
 	s := newSock(fd)
-	if errno == 0 {
+	if up {
 		return s, nil
 	}
 	s.SetWriteDeadline(deadline(limit))
-	err := s.raw.Write(func(fd uintptr) bool {
+	var errno syscall.Errno
+	err = s.raw.Write(func(fd uintptr) bool {
 		// Asked anew each time: the event may have come before the wait began.
 		if errno = rawsock.ConnectError(int(fd)); errno != 0 {
 			return true

@@ -20,6 +20,7 @@ type upstream struct {
 	path string // of a unix socket, or empty
 	host string
 	port uint16
+	from *sources
 
 	known atomic.Pointer[resolved]
 	mu    sync.Mutex
@@ -37,6 +38,7 @@ type address struct {
 	ap   netip.AddrPort
 	path string
 	raw  rawAddr
+	ways []way // at least one
 }
 
 func (a *address) String() string {
@@ -51,19 +53,24 @@ func (a *address) String() string {
 // services of containers and clusters use.
 const resolveAfter = 5 * time.Second
 
-// parseUpstream reads http://host:port or unix:/path.
-func parseUpstream(s string) (*upstream, error) {
+// parseUpstream reads http://host:port or unix:/path, to be connected to from the
+// given sources.
+func parseUpstream(s string, from *sources) (*upstream, error) {
 	const form = "write http://host:port or unix:/path"
 	if s == "" {
 		return nil, errors.New("upstream is missing: " + form)
 	}
-	u := &upstream{name: s}
+	u := &upstream{name: s, from: from}
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
+		if len(from.all) > 0 {
+			return nil, fmt.Errorf("upstream %q is a unix socket: connections to it have no source address, leave those out", s)
+		}
 		u.path = path
 		a, err := makeAddress(netip.AddrPort{}, path)
 		if err != nil {
 			return nil, fmt.Errorf("upstream %q: %w", s, err)
 		}
+		a.ways = make([]way, 1)
 		u.known.Store(&resolved{addrs: []address{a}})
 		return u, nil
 	}
@@ -87,7 +94,7 @@ func parseUpstream(s string) (*upstream, error) {
 		u.port = uint16(n)
 	}
 	if ip, err := netip.ParseAddr(u.host); err == nil {
-		a, err := makeAddress(netip.AddrPortFrom(ip, u.port), "")
+		a, err := u.address(ip)
 		if err != nil {
 			return nil, fmt.Errorf("upstream %q: %w", s, err)
 		}
@@ -95,6 +102,21 @@ func parseUpstream(s string) (*upstream, error) {
 		u.host = ""
 	}
 	return u, nil
+}
+
+var errNoSource = errors.New("no source is of its family: add one, or leave the sources out")
+
+// address makes ip one to connect to.
+func (u *upstream) address(ip netip.Addr) (address, error) {
+	ip = ip.Unmap()
+	a, err := makeAddress(netip.AddrPortFrom(ip, u.port), "")
+	if err != nil {
+		return a, err
+	}
+	if a.ways = u.from.waysTo(ip); len(a.ways) == 0 {
+		return a, fmt.Errorf("%v: %w", ip, errNoSource)
+	}
+	return a, nil
 }
 
 // fixed says that the addresses never change: there is no name to look up.
@@ -163,14 +185,20 @@ func (u *upstream) lookUpNow() error {
 	if err != nil {
 		return fmt.Errorf("resolve %s: %w", u.host, err)
 	}
+	// Those of a family without a source are passed over: a name with addresses of
+	// both is normal, and so is a machine with one.
 	var addrs []address
+	err = errors.New("no address")
 	for _, ip := range ips {
-		if a, err := makeAddress(netip.AddrPortFrom(ip.Unmap(), u.port), ""); err == nil {
-			addrs = append(addrs, a)
+		a, e := u.address(ip)
+		if e != nil {
+			err = e
+			continue
 		}
+		addrs = append(addrs, a)
 	}
 	if len(addrs) == 0 {
-		return fmt.Errorf("resolve %s: no address", u.host)
+		return fmt.Errorf("resolve %s: %w", u.host, err)
 	}
 	u.known.Store(&resolved{addrs, time.Now()})
 	return nil

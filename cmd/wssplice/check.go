@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -29,15 +30,36 @@ func (h *host) check(s *settings) int {
 		}
 		fmt.Fprintf(h.stderr, "wssplice: variable %s is unknown%s\n", v.name, hint)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), resolvePatience)
-	defer cancel()
-	explain(h.stdout, s, &cfg, resolve(ctx, cfg.Upstream))
+	if err := cfg.CheckSources(); err != nil {
+		return h.fail(exitFailed, err)
+	}
+	explain(h.stdout, s, &cfg, lookAround(&cfg))
 	return exitStopped
 }
 
-// explain writes what s, and the cfg that it made, come to. found says where the
-// upstream's name leads now.
-func explain(w io.Writer, s *settings, cfg *proxy.Config, found string) {
+// surroundings are what the machine has to say to a configuration.
+type surroundings struct {
+	found       []netip.Addr // where the upstream leads; none: to a unix socket, or nowhere
+	lookUp      string       // what else there is to say of its name; empty: it is none
+	ports       ports
+	connections int // the connection limit; 0 or less: none
+	descriptors string
+}
+
+func lookAround(cfg *proxy.Config) surroundings {
+	ctx, cancel := context.WithTimeout(context.Background(), resolvePatience)
+	defer cancel()
+	full, err := cfg.WithDefaults()
+	if err != nil {
+		full = *cfg // it is valid: this does not happen
+	}
+	here := surroundings{ports: localPorts("/proc"), connections: full.MaxConnections, descriptors: descriptors()}
+	here.found, here.lookUp = resolve(ctx, cfg.Upstream)
+	return here
+}
+
+// explain writes what s, and the cfg that it made, come to here.
+func explain(w io.Writer, s *settings, cfg *proxy.Config, here surroundings) {
 	p := explainer{w}
 	fmt.Fprintln(w, "The configuration is valid.")
 
@@ -50,9 +72,11 @@ func explain(w io.Writer, s *settings, cfg *proxy.Config, found string) {
 
 	p.heading("Upstream")
 	p.line("address", cfg.Upstream)
-	if found != "" {
-		p.line("resolves to", found)
+	if here.lookUp != "" {
+		p.line("resolves to", here.lookUp)
 	}
+	p.line("from", sourceMeaning(cfg.Source))
+	p.line("ports", portsMeaning(cfg.Source, &here))
 	p.line("dial", within(s.DialTimeout, "to connect, redials while it is down included"))
 	p.line("answer", within(s.AnswerTimeout, "from the end of a request to the head of its answer"))
 
@@ -65,7 +89,7 @@ func explain(w io.Writer, s *settings, cfg *proxy.Config, found string) {
 	p.line("head", within(s.HeadTimeout, fmt.Sprintf("for at most %v and %d fields", s.HeadBytes, cfg.HeadFields)))
 
 	p.heading("Connections")
-	p.line("in all", some(cfg.MaxConnections, "as many as the descriptor limit allows, at two each"+descriptors(), "at once"))
+	p.line("in all", connectionsMeaning(cfg.MaxConnections, &here))
 	p.line("per address", some(cfg.MaxConnectionsPerAddress, "no limit", "at once"))
 	p.line("plain, idle", ends(s.IdleTimeout))
 	p.line("tunnel, idle", ends(s.TunnelIdleTimeout))
@@ -153,27 +177,45 @@ func adminMeaning(addr string) string {
 	return fmt.Sprintf("http://%s, with /metrics, /healthz and /readyz", addr)
 }
 
+func connectionsMeaning(asked int, here *surroundings) string {
+	switch {
+	case asked > 0:
+		return fmt.Sprintf("%d at once", asked)
+	case here.connections > 0:
+		return fmt.Sprintf("%d at once, at two descriptors each%s", here.connections, here.descriptors)
+	}
+	return "no limit"
+}
+
 func descriptors() string {
 	if n, ok := descriptorLimit(); ok {
-		return fmt.Sprintf(" (%d here)", n)
+		return fmt.Sprintf(" of the %d that the process may have", n)
 	}
 	return ""
 }
 
-// resolve says where the upstream's name leads now: information only, for serve
-// asks again whenever it dials. It returns "" where there is nothing to resolve.
-func resolve(ctx context.Context, upstream string) string {
+// resolve says where the upstream leads now: information only, for serve asks again
+// whenever it dials. Of an address there is nothing to look up, and nothing to say.
+func resolve(ctx context.Context, upstream string) (found []netip.Addr, lookUp string) {
 	u, err := url.Parse(upstream)
-	if err != nil || u.Hostname() == "" || net.ParseIP(u.Hostname()) != nil {
-		return ""
+	if err != nil || u.Hostname() == "" {
+		return nil, ""
 	}
-	addrs, err := net.DefaultResolver.LookupHost(ctx, u.Hostname())
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil {
+		return []netip.Addr{ip.Unmap()}, ""
+	}
+	found, err = net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
 	if err != nil {
 		var dns *net.DNSError
 		if errors.As(err, &dns) {
 			err = errors.New(dns.Err)
 		}
-		return fmt.Sprintf("no address now (%v); serve asks again when it dials", err)
+		return nil, fmt.Sprintf("no address now (%v); serve asks again when it dials", err)
 	}
-	return strings.Join(addrs, ", ")
+	text := make([]string, len(found))
+	for i, ip := range found {
+		found[i] = ip.Unmap()
+		text[i] = found[i].String()
+	}
+	return found, strings.Join(text, ", ")
 }

@@ -16,6 +16,7 @@ func (s *settings) config() (proxy.Config, error) {
 	cfg := proxy.Config{
 		Listen:             s.Listen,
 		Upstream:           string(s.Upstream),
+		Source:             s.Source,
 		Allow:              s.Allow,
 		TokenParam:         param(s.TokenParam),
 		AuthorizationParam: param(s.AuthorizationParam),

@@ -25,6 +25,7 @@ func parse(t *testing.T, env environ, args ...string) (*settings, error) {
 func TestPrecedence(t *testing.T) {
 	dial := func(c proxy.Config, s *settings) any { return c.DialTimeout }
 	listen := func(c proxy.Config, s *settings) any { return strings.Join(c.Listen, " ") }
+	source := func(c proxy.Config, s *settings) any { return strings.Join(c.Source, " ") }
 	admin := func(c proxy.Config, s *settings) any { return string(s.Admin) }
 	param := func(c proxy.Config, s *settings) any { return c.AuthorizationParam }
 	loops := func(c proxy.Config, s *settings) any { return c.Loops }
@@ -47,6 +48,10 @@ func TestPrecedence(t *testing.T) {
 		{"list variable", environ{"WSSPLICE_LISTEN=:1, unix:/s"}, nil, listen, ":1 unix:/s"},
 		{"list flags", nil, []string{"--listen", ":1", "--listen", ":2,:3"}, listen, ":1 :2 :3"},
 		{"list flags replace variable", environ{"WSSPLICE_LISTEN=:1,:2"}, []string{"--listen", ":3"}, listen, ":3"},
+
+		{"list without a default", nil, nil, source, ""},
+		{"list without a default by variable", environ{"WSSPLICE_SOURCE=127.0.0.2, 127.0.0.3"}, nil, source, "127.0.0.2 127.0.0.3"},
+		{"list without a default by flags", nil, []string{"--source", "127.0.0.2", "--source=127.0.0.3"}, source, "127.0.0.2 127.0.0.3"},
 
 		{"admin default", nil, nil, admin, "127.0.0.1:9090"},
 		{"admin off by variable", environ{"WSSPLICE_ADMIN="}, nil, admin, ""},

@@ -13,7 +13,7 @@ type cli struct {
 	} `cmd:"" default:"withargs" help:"run the proxy"`
 	Check struct {
 		settings `embed:""`
-	} `cmd:"" help:"say what a configuration means, without binding anything"`
+	} `cmd:"" help:"say what a configuration means, without listening"`
 	Demo    demoFlags  `cmd:"" help:"run a mail-server stand-in, the proxy and a web page to try"`
 	Ready   readyFlags `cmd:"" help:"ask a running wssplice whether it accepts connections"`
 	Version struct{}   `cmd:"" help:"show version, commit, Go version and platform"`
@@ -27,6 +27,7 @@ type settings struct {
 	Loops   count `group:"Listening" placeholder:"N" default:"0" help:"event loops; 0: chosen by the number of CPUs"`
 
 	Upstream      text     `group:"Upstream" placeholder:"ADDR" help:"the mail server: http://host:port or unix:/path; required"`
+	Source        list     `group:"Upstream" placeholder:"ADDR" help:"local address to connect from, with its own ports; repeatable"`
 	DialTimeout   duration `group:"Upstream" placeholder:"TIME" default:"5s" help:"to connect, redials while it is down included"`
 	AnswerTimeout duration `group:"Upstream" placeholder:"TIME" default:"30s" help:"from the end of a request to its answer's head"`
 

@@ -13,7 +13,7 @@ that a JMAP mail server wants, and then ties the two sockets together.
 
 Usage:
   wssplice [serve] --upstream ADDR [flags]   run the proxy
-  wssplice check --upstream ADDR [flags]     say what a configuration means; binds nothing
+  wssplice check --upstream ADDR [flags]     say what a configuration means; listens on nothing
   wssplice demo [--listen ADDR]              mail-server stand-in, proxy and web page to try
   wssplice ready [--admin ADDR]              ask a running one if it accepts: exit status 0 or 1
   wssplice version                           version, commit, Go version and platform
