@@ -149,49 +149,6 @@ func TestPushesArriveWholeAndAreCounted(t *testing.T) {
 	none(t, cl, up)
 }
 
-func TestEventStreams(t *testing.T) {
-	for name, cut := range map[string]func([]byte) []byte{"": nil, "relayed": func(b []byte) []byte { return b }} {
-		c, u := between(t, cut)
-		opened(t, c, "events", 20)
-		var due int64
-		if err := u.Push(PushArgs{Size: 16 << 10, Rate: 20_000, Count: 2000}, &due); err != nil {
-			t.Fatal(err)
-		}
-		if err := c.Speak(200, nil); err != nil {
-			t.Fatal(err)
-		}
-		cl, up := tally(t, c, u, func(c, _ *Tally) bool { return c.Messages == 2000 })
-		none(t, cl, up)
-		if cl.Replies != 0 {
-			t.Errorf("%s: %d messages went up an event stream", name, cl.Replies)
-		}
-		if err := c.Close(struct{}{}, nil); err != nil {
-			t.Fatal(err)
-		}
-		cl, up = tally(t, c, u, func(c, u *Tally) bool { return c.Open == 0 && u.Open == 0 })
-		none(t, cl, up)
-	}
-}
-
-func TestPacedStreamsKeepTheirRate(t *testing.T) {
-	c, u := between(t, nil)
-	opened(t, c, "bulk", 3)
-	start := Now()
-	if err := u.Flow(FlowArgs{On: true, Rate: 64 << 20}, nil); err != nil {
-		t.Fatal(err)
-	}
-	_, up := tally(t, c, u, func(_, u *Tally) bool { return u.Down >= 8<<20 })
-	// The first portion is due at once.
-	if due := (Now()-start)*(64<<20)/int64(time.Second) + portion; int64(up.Down) > due {
-		t.Errorf("%d bytes went out where %d were due", up.Down, due)
-	}
-	if err := u.Halt(struct{}{}, nil); err != nil {
-		t.Fatal(err)
-	}
-	cl, up := tally(t, c, u, func(c, u *Tally) bool { return c.Down == u.Down })
-	none(t, cl, up)
-}
-
 func TestStreamsBothWaysAndBehindAStall(t *testing.T) {
 	c, u := between(t, nil)
 	opened(t, c, "slow", 4)

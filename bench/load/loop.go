@@ -41,6 +41,10 @@ type Loop struct {
 
 	busy int64 // nanoseconds not spent waiting
 
+	// parked are streams whose socket claims to be writable and takes nothing.
+	parked   []*stream
+	parkedAt int64
+
 	// tick, if set, is called before every wait with the time and returns
 	// when it wants to be called next: 0 for at once, negative for never.
 	tick func(now int64) int64
@@ -135,6 +139,32 @@ func (l *Loop) post(f func()) {
 	_, _ = unix.Write(l.wake, one[:])
 }
 
+// parkedFor is how long a stream is left alone, in nanoseconds.
+const parkedFor = int64(2 * time.Millisecond)
+
+// park leaves a stream alone for a moment. Where the kernel is short of memory for
+// sockets (net.ipv4.tcp_mem), it says that one is writable and then takes nothing,
+// and a loop that believes it turns and turns.
+func (l *Loop) park(s *stream) {
+	s.arm(false)
+	if len(l.parked) == 0 {
+		l.parkedAt = Now()
+	}
+	l.parked = append(l.parked, s)
+}
+
+func (l *Loop) unpark(now int64) {
+	if len(l.parked) == 0 || now-l.parkedAt < parkedFor {
+		return
+	}
+	for _, s := range l.parked {
+		if !s.gone {
+			s.arm(s.sending)
+		}
+	}
+	l.parked = l.parked[:0]
+}
+
 // let takes fd out of the loop without closing it.
 func (l *Loop) let(s int32, fd int) {
 	if err := unix.EpollCtl(l.epoll, unix.EPOLL_CTL_DEL, fd, nil); err != nil {
@@ -151,6 +181,9 @@ func (l *Loop) run() {
 		if l.tick != nil {
 			wait = l.tick(Now())
 		}
+		if len(l.parked) > 0 && (wait < 0 || wait > parkedFor) {
+			wait = parkedFor
+		}
 		if wait != 0 {
 			l.busy += Now() - woken
 		}
@@ -158,6 +191,7 @@ func (l *Loop) run() {
 		if wait != 0 {
 			woken = Now()
 		}
+		l.unpark(woken)
 		for i := range events[:n] {
 			ev := &events[i]
 			s := &l.slots[ev.Fd]

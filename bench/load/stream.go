@@ -18,8 +18,8 @@ type stream struct {
 const turns = 4
 
 func (s *stream) ready(events uint32) {
-	if events&unix.EPOLLOUT != 0 {
-		s.write()
+	if events&unix.EPOLLOUT != 0 && !s.write() {
+		s.loop.park(s)
 	}
 	if events&^unix.EPOLLOUT != 0 && !s.stalled {
 		s.readAll()
@@ -48,10 +48,11 @@ func (s *stream) feed(b []byte) {
 	*s.gotSum += uint64(len(b))
 }
 
-func (s *stream) write() {
+// write says whether the socket took anything.
+func (s *stream) write() (some bool) {
 	for range turns {
 		if !s.sending {
-			return
+			return true
 		}
 		want := int64(readBuffer)
 		if s.paced {
@@ -59,17 +60,19 @@ func (s *stream) write() {
 		}
 		n, errno := rawSend(s.fd, patternAt(s.sent, int(want)))
 		if errno != 0 {
-			return
+			return some
 		}
+		some = true
 		s.sent += int64(n)
 		*s.outSum += uint64(n)
 		if s.paced && s.sent == s.allowed {
 			s.set(false, s.stalled)
 		}
 		if n < readBuffer {
-			return
+			return true
 		}
 	}
+	return true
 }
 
 // grant lets a paced stream send so many bytes more.
@@ -86,11 +89,16 @@ func (s *stream) grant(bytes int64) {
 // set changes what the tunnel does and what its loop wakes it for.
 func (s *stream) set(sending, stalled bool) {
 	s.sending, s.stalled = sending, stalled
+	s.arm(sending)
+}
+
+// arm registers what the tunnel waits for.
+func (s *stream) arm(toSend bool) {
 	var events uint32
-	if sending {
+	if toSend {
 		events |= unix.EPOLLOUT
 	}
-	if !stalled {
+	if !s.stalled {
 		events |= unix.EPOLLIN
 	}
 	s.loop.want(s.slot, s.fd, events)

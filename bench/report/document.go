@@ -72,8 +72,9 @@ func section(b *strings.Builder, c method.Comparison, about bool) {
 
 // ends says what the load generator itself used, over all proxies.
 func ends(b *strings.Builder, c method.Comparison) {
-	var clients, upstream, idle []float64
+	var clients, upstream, idle, rounds []float64
 	for _, r := range c.Rows {
+		rounds = append(rounds, float64(r.Clients.Rounds))
 		if r.Peer != method.Limit {
 			clients = append(clients, r.Clients.Median)
 			upstream = append(upstream, r.Upstream.Median)
@@ -83,9 +84,9 @@ func ends(b *strings.Builder, c method.Comparison) {
 	if len(clients) == 0 {
 		return
 	}
-	fmt.Fprintf(b, "In the window the clients used %s cores, the upstream %s; %s %% of the machine were idle, and "+
+	fmt.Fprintf(b, "%s rounds. In the window the clients used %s cores, the upstream %s; %s %% of the machine were idle, and "+
 		"other programs had at most %.0f %%.\n\n",
-		between(clients, "%.2f"), between(upstream, "%.2f"), between(idle, "%.0f"), c.Others*100)
+		between(rounds, "%.0f"), between(clients, "%.2f"), between(upstream, "%.2f"), between(idle, "%.0f"), c.Others*100)
 }
 
 // between writes a range.
