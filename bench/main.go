@@ -104,7 +104,7 @@ func run(args []string) error {
 		left := time.Duration(float64(time.Since(start)) / float64(n-before) * float64(total-n)).Round(time.Minute)
 		fmt.Fprintf(os.Stderr, "[%d/%d, %v left] %s %s round %d: %.1f s", n, total, left, r.Scenario, r.Peer, r.Round, r.Took)
 		if why := r.Refused(); why != "" {
-			fmt.Fprintf(os.Stderr, ": REFUSED (%d errors): %s", r.Errors, why)
+			fmt.Fprintf(os.Stderr, ": NOT GOOD (%d errors): %s", r.Errors, why)
 		}
 		fmt.Fprintln(os.Stderr)
 		return nil

@@ -76,15 +76,19 @@ func describe() string {
 	return strings.TrimSpace(string(out))
 }
 
-// commit names the state of the checkout, with a plus sign if something
-// outside bench/ is not committed.
+// measured is what a figure depends on, as git pathspecs: the program and the benchmark.
+var measured = []string{"--", ":(top)cmd", ":(top)httphead", ":(top)metrics", ":(top)proxy", ":(top)splice", ":(top)go.mod", ":(top)go.sum",
+	":(top)bench", ":(top,exclude)bench/results", ":(top,exclude)bench/*.md"}
+
+// commit is the last that changed what is measured, with a plus sign if some of
+// that is not committed. A document that is committed meanwhile changes nothing.
 func commit() string {
-	rev, err := exec.Command("git", "rev-parse", "--short", "HEAD").Output()
+	rev, err := exec.Command("git", append([]string{"log", "-1", "--format=%h"}, measured...)...).Output()
 	if err != nil {
 		return "unknown"
 	}
 	name := strings.TrimSpace(string(rev))
-	dirty, err := exec.Command("git", "status", "--porcelain", "--", "..", ":!.").Output()
+	dirty, err := exec.Command("git", append([]string{"status", "--porcelain"}, measured...)...).Output()
 	if err != nil || len(dirty) > 0 {
 		name += "+"
 	}

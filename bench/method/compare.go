@@ -19,6 +19,9 @@ type Comparison struct {
 	Rows     []Row
 	// Others is the largest share of the machine that others used in a window.
 	Others float64
+	// Strained counts the runs in which the load was the limit or late, but which
+	// are too few among their peer's rounds to decide a median.
+	Strained int
 	// Refused says why the figures must not be compared; "" if they may.
 	Refused string
 }
@@ -30,13 +33,16 @@ const Own = "wssplice"
 const Limit = "direct"
 
 // Compare sums up the runs of one scenario. order lists the peers' names; those
-// without a run are left out. One bad run spoils the comparison: figures that
-// leave it out would be chosen ones.
+// without a run are left out. One error spoils the comparison: figures that leave
+// a run out would be chosen ones. A load that was the limit spoils it from half
+// of a peer's rounds on: in fewer, a hiccup of the machine, the median is the
+// figure of a round that went well.
 func Compare(s Scenario, order []string, results []Result) Comparison {
 	c := Comparison{Scenario: s}
 	for _, peer := range order {
 		values := map[string][]float64{}
 		var clients, upstream, idle []float64
+		strained, limit := 0, ""
 		for _, r := range results {
 			if r.Scenario != s.Name || r.Peer != peer {
 				continue
@@ -45,8 +51,12 @@ func Compare(s Scenario, order []string, results []Result) Comparison {
 			upstream = append(upstream, r.UpstreamCPU)
 			idle = append(idle, r.MachineIdle)
 			c.Others = max(c.Others, r.Others)
-			if why := r.Refused(); why != "" && c.Refused == "" {
-				c.Refused = fmt.Sprintf("%s, round %d: %s", peer, r.Round, why)
+			switch {
+			case r.Errors > 0 && c.Refused == "":
+				c.Refused = fmt.Sprintf("%s, round %d: %s", peer, r.Round, r.First)
+			case r.Saturated != "":
+				strained++
+				limit = fmt.Sprintf("%s, round %d: %s", peer, r.Round, r.Saturated)
 			}
 			for _, m := range s.Metrics {
 				if v, ok := r.Metrics[m.Name]; ok && !(m.Proxy && peer == Limit) {
@@ -57,6 +67,10 @@ func Compare(s Scenario, order []string, results []Result) Comparison {
 		if len(clients) == 0 {
 			continue
 		}
+		if 2*strained >= len(clients) && strained > 0 && c.Refused == "" {
+			c.Refused = limit
+		}
+		c.Strained += strained
 		row := Row{Peer: peer, Values: map[string]Spread{},
 			Clients: SpreadOf(clients), Upstream: SpreadOf(upstream), Idle: SpreadOf(idle)}
 		for name, v := range values {

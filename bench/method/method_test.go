@@ -58,6 +58,21 @@ func TestTheBestIsNeitherTheLimitNorOneself(t *testing.T) {
 	}
 }
 
+// A hiccup in one of many rounds does not move the median, and is told.
+func TestALateRoundAmongManyIsTold(t *testing.T) {
+	var runs []Result
+	for round := range 5 {
+		runs = append(runs, result("haproxy", round+1, 300, 7), result("wssplice", round+1, 500, 4))
+	}
+	for bad := range 3 {
+		runs[2*bad].Saturated = "messages were sent late"
+		c := Compare(sample, []string{"wssplice", "haproxy"}, runs)
+		if refused := c.Refused != ""; refused != (bad >= 2) || c.Strained != bad+1 {
+			t.Errorf("%d late rounds of 5: %+v", bad+1, c)
+		}
+	}
+}
+
 func TestOneBadRunRefusesAll(t *testing.T) {
 	good := []Result{result("haproxy", 1, 300, 7), result("wssplice", 1, 500, 4), result("haproxy", 2, 310, 7), result("wssplice", 2, 510, 4)}
 	for name, spoil := range map[string]func(r *Result){

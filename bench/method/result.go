@@ -42,7 +42,7 @@ type Result struct {
 	Saturated string `json:"saturated,omitempty"`
 }
 
-// Refused says why a result may not be compared with others; "" if it may.
+// Refused says what is wrong with a result; "" if nothing is. Compare decides what follows.
 func (r Result) Refused() string {
 	switch {
 	case r.Errors > 0:

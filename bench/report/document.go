@@ -87,6 +87,9 @@ func ends(b *strings.Builder, c method.Comparison) {
 	fmt.Fprintf(b, "%s rounds. In the window the clients used %s cores, the upstream %s; %s %% of the machine were idle, and "+
 		"other programs had at most %.0f %%.\n\n",
 		between(rounds, "%.0f"), between(clients, "%.2f"), between(upstream, "%.2f"), between(idle, "%.0f"), c.Others*100)
+	if c.Strained > 0 {
+		fmt.Fprintf(b, "In %d runs the load was the limit or late, in fewer than half of anybody's rounds.\n\n", c.Strained)
+	}
 }
 
 // between writes a range.

@@ -158,3 +158,20 @@ func TestAxesEndAtRoundNumbers(t *testing.T) {
 		}
 	}
 }
+
+func TestALateRoundIsTold(t *testing.T) {
+	rounds := map[string]int{}
+	d := sample(t, func(r *method.Result) {
+		if rounds[r.Peer]++; r.Peer == "haproxy" && rounds[r.Peer] == 1 {
+			r.Saturated = "messages were sent late"
+		}
+	})
+	// One of two rounds is half of them.
+	if text := Document(d); !strings.Contains(text, "No comparison: haproxy, round 1: messages were sent late.") {
+		t.Error(text)
+	}
+	d.Compared[0].Refused = ""
+	if text := Document(d); !strings.Contains(text, "In 1 runs the load was the limit or late") {
+		t.Error(text)
+	}
+}
