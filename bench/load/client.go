@@ -260,6 +260,9 @@ func (c *Client) Halt(_ struct{}, _ *struct{}) error {
 	return c.wait(30*time.Second, func(w *clientWorker) bool { return w.busy == 0 })
 }
 
+// Hurry lets this end have a processor at once when it wants one.
+func (c *Client) Hurry(_ struct{}, _ *struct{}) error { return hurry() }
+
 // Background lets bulk tunnels give way to messages that are timed.
 func (c *Client) Background(_ struct{}, _ *struct{}) error {
 	return background(c.workers[1].loop)

@@ -129,6 +129,9 @@ func (u *Upstream) HangUp(_ struct{}, _ *struct{}) error {
 	return nil
 }
 
+// Hurry lets this end have a processor at once when it wants one.
+func (u *Upstream) Hurry(_ struct{}, _ *struct{}) error { return hurry() }
+
 // Background lets bulk tunnels give way to messages that are timed.
 func (u *Upstream) Background(_ struct{}, _ *struct{}) error {
 	return background(u.workers[1].loop)

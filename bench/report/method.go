@@ -11,9 +11,9 @@ const methodText = `## How it is measured
 - For each run, clients, proxy and upstream are started anew and warmed up before the window that counts (2 s in the full size). Rounds are
   interleaved: each goes through all scenarios and runs every proxy once in each, beginning with another one; so the rounds
   of one figure lie some ten minutes apart. Growth and garbage collection have three rounds at most.
-- OpenResty's recipe and HAProxy take part everywhere, their variants (two workers, larger buffers, splice, upstream keep-alive) where they
-  change something. Of the Go programs, the one with io.Copy relays upgrades only and holds six descriptors a tunnel, too many for 5,000; Caddy,
-  which relays with the same package as httputil.ReverseProxy, is left out where that one stands for both; past 9,500 tunnels there
+- OpenResty and HAProxy take part in everything, in those of their variants (two workers, larger buffers, splice, upstream keep-alive) that
+  change something there. Of the Go programs, the one with io.Copy relays upgrades only and holds six descriptors a tunnel, too many for 5,000; Caddy,
+  whose relay descends from httputil.ReverseProxy, is left out where that one stands for both; past 9,500 tunnels there
   is no memory for either. [The table](../bench/scenarios/roster.go) says who is where.
 - CPU is the processor time of the proxy's whole process tree, from the kernel's clock of each process. What the kernel does for
   a proxy's sockets while another process runs is counted there, for all proxies alike.
@@ -24,8 +24,8 @@ const methodText = `## How it is measured
   and more, while 5 % of the machine was idle; a paced sender sent less than 98 % of what was due; or, where pushes share the machine with
   bulk, the sender was so late (p99, more than 1 ms) that this is half of the latency that was found. That counts from half of a
   peer's rounds on: in fewer, the median is the figure of a round that went well, and the section gives their number.
-- Where pushes share the machine with bulk, the ends' loops for bulk have a lower priority than any proxy, and those for messages a
-  higher one: in a deployment they would have machines of their own.
+- While messages are sent at a fixed rate, both ends have a higher priority than any proxy (nice -15), and their loops for bulk, if there
+  are any, a lower one (nice 10): in a deployment they would have machines of their own. In closed loops and flat out all are equal.
 - The raw data has for each run what the clients and the upstream used, what was idle, and how late the paced sender was. A run that
   went wrong stays in it; a scenario is only ever repeated as a whole.
 

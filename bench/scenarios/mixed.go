@@ -7,8 +7,8 @@ import (
 
 const beside = "2,000 messages of 200 B a second over 200 tunnels, while 8 others stream downwards, together "
 
-const priorities = "Client and upstream handle the streams on loops of their own with a lower priority, and the " +
-	"messages with a higher one than any proxy has, so that how long a push takes is the proxy's doing. "
+const priorities = "Client and upstream handle the streams on loops of their own with a lower priority than any proxy has, and the " +
+	"messages with a higher one, so that how long a push takes is the proxy's doing. "
 
 var mixed = []method.Scenario{
 	{

@@ -47,6 +47,11 @@ var perSecondNote = method.Metric{Name: "per_s", Title: "delivered", Unit: "/s",
 func pushWindow(b *method.Bed, s method.Size, rate int) (method.Window, error) {
 	beds := b.All()
 	for _, o := range beds {
+		if rate > 0 {
+			if err := hurry(o); err != nil {
+				return method.Window{}, err
+			}
+		}
 		var due int64
 		err := o.Upstream.Call("Push", load.PushArgs{Size: messageSize, Rate: rate / len(beds)}, &due)
 		if err != nil {
@@ -83,4 +88,14 @@ func pushing(b *method.Bed, s method.Size, rate int) (method.Window, error) {
 	b.Set("cpu_us", w.Per(w.Client.Messages))
 	quantiles(b, &w.Client.Latency)
 	return w, nil
+}
+
+// hurry raises the priority of both ends, for messages that are timed.
+func hurry(b *method.Bed) error {
+	for _, end := range []*load.Agent{b.Client, b.Upstream} {
+		if err := end.Call("Hurry", struct{}{}, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
