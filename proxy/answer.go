@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"time"
 
 	"github.com/wssplice/wssplice/httphead"
 )
@@ -70,19 +71,16 @@ var (
 )
 
 // relayAnswer relays the answer whose head is the first n bytes of x.ans, and
-// reports whether both connections may carry another request. With closing the
-// client is told that they will not.
-func (x *exchange) relayAnswer(n int, closing bool) (keep bool) {
+// reports whether both connections may carry another request, for which the request
+// has to be persistent. With closing the client is told that they will not.
+func (x *exchange) relayAnswer(n int, closing, persistent bool) (keep bool) {
 	method := []byte("GET")
 	if x.headOnly {
 		method = []byte("HEAD")
 	}
 	body := x.res.Body(method)
-	keep = x.res.Persistent() && !closing
-	limit := x.p.set.IdleTimeout
-	if x.res.EventStream {
-		limit = x.p.set.TunnelIdleTimeout
-	}
+	keep = x.res.Persistent() && persistent && !closing
+	x.events = x.res.EventStream
 	take, berr := body.Next(x.ans.bytes()[n:])
 	first := x.ans.bytes()[:n+take]
 	if closing || x.res.NeedsRewrite() {
@@ -93,10 +91,45 @@ func (x *exchange) relayAnswer(n int, closing bool) (keep bool) {
 		return x.clientLost(err)
 	}
 	x.ans.consume(n + take)
+	if berr != nil {
+		return x.answerBad(berr)
+	}
+	return x.relayBody(body, keep)
+}
+
+// relayBody relays what is to come of an answer's body, x.ans first, and returns
+// keep if it comes to the body's end. An event stream may leave for a loop: then the
+// rest is done there, and by another exchange.
+func (x *exchange) relayBody(body httphead.Body, keep bool) bool {
+	limit := x.p.set.IdleTimeout
+	if x.events {
+		limit = x.p.set.TunnelIdleTimeout
+	}
 	var c carrier
-	for berr == nil && !body.Done() {
-		x.armRead(limit)
-		if !x.res.EventStream {
+	for !body.Done() {
+		if x.ans.len() > 0 {
+			take, berr := body.Next(x.ans.bytes())
+			if err := x.toClient(x.ans.bytes()[:take]); err != nil {
+				return x.clientLost(err)
+			}
+			x.ans.consume(take)
+			if berr != nil {
+				return x.answerBad(berr)
+			}
+			continue
+		}
+		wait, resting := limit, false
+		if x.mayLeave && x.in.len() == 0 {
+			left := x.rest - time.Since(epoch)
+			if left <= 0 && x.toLoop(body, keep) {
+				return false
+			}
+			if resting = left > 0 && (limit <= 0 || left < limit); resting {
+				wait = left
+			}
+		}
+		x.armRead(wait)
+		if !x.events {
 			n, serr, cerr := x.carryDown(&c, body.Raw())
 			body.Skip(n)
 			switch {
@@ -110,18 +143,12 @@ func (x *exchange) relayAnswer(n int, closing bool) (keep bool) {
 		}
 		m, err := x.up.Fill(&x.ans)
 		x.p.count.fromUpstream.Add(uint64(m))
+		if resting && errors.Is(err, os.ErrDeadlineExceeded) && !x.interrupted() {
+			continue
+		}
 		if m == 0 {
 			return x.answerEnds(&body, err)
 		}
-		take, berr = body.Next(x.ans.bytes())
-		if err := x.toClient(x.ans.bytes()[:take]); err != nil {
-			return x.clientLost(err)
-		}
-		x.ans.consume(take)
-	}
-	if berr != nil {
-		x.p.warnAnswer(refusedAnswer, berr)
-		return x.cutShort(ByUpstream, berr)
 	}
 	return keep
 }
@@ -138,25 +165,37 @@ func (x *exchange) carryDown(c *carrier, max int64) (n int64, srcErr, dstErr err
 
 // answerEnds judges the end of the upstream's bytes within a body.
 func (x *exchange) answerEnds(body *httphead.Body, err error) bool {
-	switch {
-	case x.interrupted():
-	case err == io.EOF && body.UntilClose():
+	if x.interrupted() {
+		return false
+	}
+	if err == io.EOF && body.UntilClose() {
 		x.endAs(endDone, ByUpstream, nil)
-	case err == io.EOF:
-		// The client sees by the framing that something is missing.
-		x.endAs(endCut, ByUpstream, nil)
-	case errors.Is(err, os.ErrDeadlineExceeded):
-		return x.cutShort(ByProxy, err)
-	default:
-		return x.cutShort(ByUpstream, err)
+		return false
+	}
+	by, err, reset := brokenOff(err)
+	x.endAs(endCut, by, err)
+	if reset {
+		x.client.Reset()
 	}
 	return false
 }
 
-// cutShort ends an answer that broke off, with a reset: a FIN would make a body
-// that lasts until close look complete.
-func (x *exchange) cutShort(by Party, err error) bool {
-	x.endAs(endCut, by, err)
+// brokenOff judges an answer that ended before its body did. With reset the client
+// has to be told by a reset, as a FIN would make a body until close look complete.
+func brokenOff(err error) (by Party, noted error, reset bool) {
+	switch {
+	case err == io.EOF:
+		return ByUpstream, nil, false // the client sees by the framing that something is missing
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return ByProxy, err, true
+	}
+	return ByUpstream, err, true
+}
+
+// answerBad ends an answer whose framing is wrong.
+func (x *exchange) answerBad(err error) bool {
+	x.p.warnAnswer(refusedAnswer, err)
+	x.endAs(endCut, ByUpstream, err)
 	x.client.Reset()
 	return false
 }

@@ -39,11 +39,15 @@ type exchange struct {
 	req10      bool // the request is HTTP/1.0
 	toldToGoOn bool // a 100 came for it
 	headOnly   bool // the request is a HEAD: its answer has no body
+	events     bool // the answer is an event stream: it has the idle limit of a tunnel
+	mayLeave   bool // and may leave for the loop, as nothing of the request is left to send
+
+	rest time.Duration // since epoch: an event stream stays until then
 
 	upBytes, downBytes uint64
 	end                ending
 	ends               bool // end is set
-	passedOn           bool // the connection became a handshake: finish leaves it alone
+	passedOn           bool // the connection went to a loop: finish leaves it alone
 
 	// What others may touch: the loop's watch on the client, drain and stop.
 	mu       sync.Mutex
@@ -63,6 +67,10 @@ const bufSize = 32 << 10
 // read of it already.
 func (x *exchange) serve() {
 	defer x.finish()
+	x.serveRequests()
+}
+
+func (x *exchange) serveRequests() {
 	for {
 		n, ok := x.readHead()
 		if !ok {
@@ -79,18 +87,23 @@ func (x *exchange) serve() {
 			return
 		}
 		x.p.count.move(&x.step, StepExchange)
-		if !x.roundTrip(n) {
-			return
-		}
-		if x.ans.len() == 0 {
-			x.ans.release() // x.in lets go by itself while it waits
-		}
-		x.p.count.move(&x.step, StepHead)
-		if x.p.draining.Load() {
-			x.endAs(endStopped, ByProxy, nil)
+		if !x.roundTrip(n) || !x.goesOn() {
 			return
 		}
 	}
+}
+
+// goesOn makes ready for the next request, if there is to be one.
+func (x *exchange) goesOn() bool {
+	if x.ans.len() == 0 {
+		x.ans.release() // x.in lets go by itself while it waits
+	}
+	x.p.count.move(&x.step, StepHead)
+	if x.p.draining.Load() {
+		x.endAs(endStopped, ByProxy, nil)
+		return false
+	}
+	return true
 }
 
 // readHead reads until a head is complete and returns its length. Before its first

@@ -73,6 +73,9 @@ func (h *handshake) answer(data []byte, more bool) (left []byte, done bool, err 
 			return data, false, err
 		}
 		switch status := w.res.Status; {
+		case h.events && (status == 101 || status >= 200):
+			h.eventsAnswered(data, n)
+			return data, true, nil
 		case status == 101:
 			if err := w.res.CheckAccepted(&h.accept); err != nil {
 				w.p.warnAnswer(refusedAccept, err)

@@ -152,7 +152,11 @@ func (h *handshake) sent(n int) {
 	w := h.w
 	if h.step == StepDial {
 		w.p.count.dial.observe(time.Since(h.dialled))
-		w.p.count.move(&h.step, StepAnswer)
+		step := StepAnswer
+		if h.events {
+			step = StepExchange
+		}
+		w.p.count.move(&h.step, step)
 		w.loop.SetDeadline(h.ref, timeLimit(w.p.set.AnswerTimeout))
 	}
 	w.p.count.toUpstream.Add(uint64(n))

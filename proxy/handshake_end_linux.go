@@ -99,21 +99,26 @@ func (h *handshake) toRefusedExchange(answer []byte) {
 
 func (h *handshake) newExchange(data []byte) *exchange {
 	w := h.w
-	x := &exchange{p: w.p, peer: h.peer, opened: h.opened, step: h.step, place: place{w, h.ref}}
+	x := &exchange{p: w.p, peer: h.peer, opened: h.opened, step: h.step}
 	x.in.add(data)
 	w.loop.SetDeadline(h.ref, 0)
-	w.loop.Replace(h.ref, x)
-	// From here on the client's descriptor belongs to x. It stays in the epoll set,
-	// for its FIN, until x closes it.
-	x.client = newSock(h.client)
-	w.loop.Rewatch(h.ref, splice.Client, splice.FIN)
-	w.loop.Forget(h.ref, splice.Client)
+	x.take(w, h.ref, h.client)
 	return x
 }
 
+// take makes x the guest behind ref, and the owner of the client's descriptor. It
+// stays in the epoll set, for its FIN, until x closes it.
+func (x *exchange) take(w *worker, ref splice.Ref, client int) {
+	x.place = place{w, ref}
+	w.loop.Replace(ref, x)
+	x.client = newSock(client)
+	w.loop.Rewatch(ref, splice.Client, splice.FIN)
+	w.loop.Forget(ref, splice.Client)
+}
+
 // Ready tells that the client has closed. See splice.Handler.
-func (x *exchange) Ready(_ splice.Side, ev splice.Events) {
-	if ev&(splice.FIN|splice.Gone|splice.Broken) != 0 {
+func (x *exchange) Ready(side splice.Side, ev splice.Events) {
+	if side == splice.Client && ev&leaves != 0 {
 		x.clientGone()
 	}
 }

@@ -41,6 +41,10 @@ type handshake struct {
 	off     int                        // of out: sent
 	accept  [28]byte                   // the Sec-WebSocket-Accept that must come back
 
+	events     bool // no upgrade: an event stream was asked for
+	persistent bool // and the client may want more afterwards
+	length     int  // of that request
+
 	asked   time.Time // when the head was complete
 	dialled time.Time // when the dial began
 	dial    attempts
@@ -281,6 +285,9 @@ func (h *handshake) request(data []byte, n int) {
 	switch {
 	case v.refused:
 		h.refuse(v.why, v.detail)
+		return
+	case !v.upgrade && h.asksForEvents(data[n:]):
+		h.askForEvents()
 		return
 	case !v.upgrade:
 		h.toExchange(data)

@@ -56,6 +56,31 @@ var visits = []visit{
 		return p.reset()
 	}},
 	{"closes within an answer", func(p *peer) error { return ask(p, plainHead("/endless"), "HTTP/1.1 200") }},
+	{"events to their end, and more", func(p *peer) error {
+		for _, accept := range []string{"Accept: text/event-stream\r\n", "", "Accept: text/event-stream\r\n"} {
+			if err := ask(p, "GET /events/end HTTP/1.1\r\nHost: a\r\n"+accept+"\r\n", "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"+
+				"Transfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n0\r\n\r\n"); err != nil {
+				return err
+			}
+		}
+		return ask(p, plainHead("/ok"), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	}},
+	{"events cut short", toEnd("GET /events/cut HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n", "HTTP/1.1 200")},
+	{"closes within events", func(p *peer) error {
+		return ask(p, "GET /events HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n", "HTTP/1.1 200")
+	}},
+	{"resets within events", func(p *peer) error {
+		if err := ask(p, plainHead("/events"), "HTTP/1.1 200"); err != nil {
+			return err
+		}
+		return p.reset()
+	}},
+	{"asks for events and gets something else", func(p *peer) error {
+		return ask(p, "GET /ok HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n"+plainHead("/ok"),
+			strings.Repeat("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", 2))
+	}},
+	{"asks for events and is reset", toEnd("GET /reset HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n", "HTTP/1.1 502")},
+	{"asks for events and leaves", say("GET /never HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n", nil)},
 	{"upstream closes instead of an answer", toEnd(plainHead("/close"), "HTTP/1.1 502")},
 	{"upstream resets instead of an answer", toEnd(plainHead("/reset"), "HTTP/1.1 502")},
 	{"resets before the answer", say(plainHead("/never"), (*peer).reset)},

@@ -42,6 +42,7 @@ type worker struct {
 	out       []byte       // a head being rewritten
 	spare     []*handshake // for the next ones
 	refusing  int          // connections over the limit that are being told so
+	streams   streams      // event streams
 }
 
 // open makes the loops and their listeners.
@@ -57,7 +58,10 @@ func (p *Proxy) open() (err error) {
 			p.abandon()
 			return err
 		}
-		f.workers = append(f.workers, &worker{p: p, loop: l})
+		w := &worker{p: p, loop: l}
+		w.streams.w = w
+		l.SetKeeper(&w.streams)
+		f.workers = append(f.workers, w)
 	}
 	for _, addr := range p.set.Listen {
 		if err := p.listen(addr); err != nil {

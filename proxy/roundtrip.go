@@ -58,7 +58,11 @@ func (x *exchange) roundTrip(n int) bool {
 		x.in.consume(n + take)
 	}
 	up.answered(x)
-	keep := x.relayAnswer(m, false) && persistent && werr == nil
+	x.mayLeave = up == nil && x.res.EventStream && x.res.Status == 200
+	keep := x.relayAnswer(m, false, persistent && werr == nil)
+	if x.passedOn {
+		return false
+	}
 	if expects && !x.toldToGoOn && up != nil {
 		// The client waited to be told to go on, and was told something else: what it
 		// sends next may be the body or another request (RFC 9110 section 10.1.1).
@@ -70,11 +74,16 @@ func (x *exchange) roundTrip(n int) bool {
 		keep = up.complete
 	}
 	if !keep {
-		unread := up.halt(x)
-		x.endAs(endDone, ByUpstream, nil)
-		x.partOrderly(unread)
+		x.part(up.halt(x))
 	}
 	return keep
+}
+
+// part ends the connection because one of its sides wants no more requests, or
+// because the answer has ended it. unread says that the client may still be sending.
+func (x *exchange) part(unread bool) {
+	x.endAs(endDone, ByUpstream, nil)
+	x.partOrderly(unread)
 }
 
 // refuseAnswer says why there is no answer, unless the fault turned out to be the
@@ -144,7 +153,7 @@ func (x *exchange) serveRefused() {
 		x.refuse(refusedAnswer, err.Error())
 		return
 	}
-	x.relayAnswer(n, true)
+	x.relayAnswer(n, true, false)
 	x.endAs(refusedByUpstream, ByUpstream, nil)
 	x.partOrderly(false)
 }

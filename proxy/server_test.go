@@ -139,6 +139,18 @@ func manyMinded(c net.Conn) {
 				_, err = c.Write(make([]byte, 1024))
 			}
 			return
+		case "/events", "/events/end", "/events/cut":
+			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+			io.WriteString(c, "9\r\ndata: 1\n\n\r\n")
+			switch req.URL.Path {
+			case "/events":
+				io.Copy(io.Discard, r)
+				return
+			case "/events/cut":
+				io.WriteString(c, "9\r\ndata")
+				return
+			}
+			io.WriteString(c, "0\r\n\r\n")
 		case "/401":
 			io.WriteString(c, "HTTP/1.1 401 Unauthorized\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nContent-Length: 2\r\n\r\nno")
 			return

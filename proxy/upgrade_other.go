@@ -34,7 +34,7 @@ func (x *exchange) upgrade(v verdict, n int) {
 	}
 	if x.res.Status != 101 {
 		p.count.refused[refusedByUpstream].Add(1)
-		x.relayAnswer(m, true)
+		x.relayAnswer(m, true, false)
 		x.endAs(refusedByUpstream, ByUpstream, nil)
 		x.partOrderly(false)
 		return

@@ -49,6 +49,7 @@ type Loop struct {
 	now    time.Duration // since start, taken once a turn
 	table  table
 	guests []guest
+	keeper Keeper
 	timed  int // guests with a deadline
 	held   []held
 	spare  []int32 // free indices of held
@@ -189,6 +190,8 @@ func (l *Loop) dispatch(ev *unix.EpollEvent) {
 		l.count.StaleEvents++
 	case e.kind == kindTunnel:
 		l.tunnelReady(ref, e, side, Events(ev.Events))
+	case e.kind == kindKept:
+		l.keeper.Ready(ref, side, Events(ev.Events))
 	default:
 		l.level = l.level || e.level
 		l.guests[e.guest].handler.Ready(side, Events(ev.Events))
@@ -269,6 +272,7 @@ func (l *Loop) finish() {
 		f()
 	}
 	l.EndTunnels()
+	l.table.each(kindKept, func(ref Ref, _ *entry) { l.keeper.Drop(ref) })
 	for len(l.guests) > 0 {
 		ref := l.guests[len(l.guests)-1].ref
 		l.guests[len(l.guests)-1].handler.Drop()

@@ -9,6 +9,10 @@ type Ref uint64
 
 func makeRef(slot int32, gen uint32) Ref { return Ref(gen)<<32 | Ref(uint32(slot)) }
 
+// Slot is the number of the table's slot. The lowest that are free are used first, so
+// that a list by slot is as long as there were guests and tunnels at most.
+func (r Ref) Slot() int { return int(r.slot()) }
+
 func (r Ref) slot() int32 { return int32(uint32(r)) }
 func (r Ref) gen() uint32 { return uint32(r >> 32) }
 
@@ -18,6 +22,7 @@ const (
 	kindFree kind = iota
 	kindGuest
 	kindTunnel
+	kindKept
 )
 
 // flowState is what a flow remembers between events.
@@ -37,7 +42,7 @@ const (
 
 // entry is all that is known of a tunnel. It holds no pointer, so the garbage
 // collector never looks at the table, and no buffer, so that an idle tunnel is
-// this and two descriptors.
+// this and two descriptors. What a Keeper has uses some of it too.
 type entry struct {
 	gen     uint32 // never 0 in use
 	guest   int32  // kindGuest: index in Loop.guests; kindFree: next free slot of the chunk, or -1
@@ -86,6 +91,7 @@ type table struct {
 	room   int      // no chunk below this one has a free slot
 	empty  int      // chunks that are allocated and unused: 0 or 1
 	gen    uint32
+	kept   int // entries of kindKept
 }
 
 // get returns the entry that ref names, or nil if it has gone.
@@ -141,6 +147,9 @@ func (t *table) take(k kind) (Ref, *entry) {
 func (t *table) put(ref Ref) {
 	i, j := int(ref.slot())/chunkSize, ref.slot()%chunkSize
 	c := t.chunks[i]
+	if c.entries[j].kind == kindKept {
+		t.kept--
+	}
 	c.entries[j] = entry{guest: c.free}
 	c.free = j
 	c.used--

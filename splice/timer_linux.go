@@ -7,8 +7,9 @@ import (
 )
 
 // There is no timer per tunnel or guest. While some guest has a deadline, or some
-// tunnel is half-closed, the loop looks at those once a tick; idle tunnels are
-// looked for once in an eighth of the idle limit. With neither, nothing wakes it.
+// tunnel is half-closed, the loop looks at those once a tick; idle tunnels, and
+// guests that a Keeper has, are looked for once in an eighth of the idle limit. With
+// neither, nothing wakes it.
 
 func (l *Loop) needTick() {
 	if l.nextTick == 0 {
@@ -20,6 +21,12 @@ func (l *Loop) needTick() {
 // is how late an idle tunnel may end.
 func (l *Loop) sweepEvery() time.Duration {
 	return min(max(l.opt.IdleTimeout/8, tick), time.Hour)
+}
+
+func (l *Loop) needSweep() {
+	if l.nextSweep == 0 && l.opt.IdleTimeout > 0 {
+		l.nextSweep = l.now + l.sweepEvery()
+	}
 }
 
 // arm sets the time at which waiting has to end, if it changed. A deadline that is
@@ -47,11 +54,9 @@ func (l *Loop) runTimers() {
 	}
 	if l.nextSweep != 0 && l.now >= l.nextSweep {
 		l.nextSweep = 0
-		if l.count.Tunnels > 0 {
-			l.sweepIdle()
-		}
-		if l.count.Tunnels > 0 {
-			l.nextSweep = l.now + l.sweepEvery()
+		l.sweepIdle()
+		if l.count.Tunnels > 0 || l.table.kept > 0 {
+			l.needSweep()
 		}
 	}
 }
@@ -118,11 +123,20 @@ func (l *Loop) watchUnsent(e *entry) {
 
 func (l *Loop) sweepIdle() {
 	limit := uint32(l.opt.IdleTimeout / tick)
-	l.table.each(kindTunnel, func(ref Ref, e *entry) {
-		if l.ticks()-e.last > limit {
-			l.end(ref, e, Idle, ByLoop)
-		}
-	})
+	if l.count.Tunnels > 0 {
+		l.table.each(kindTunnel, func(ref Ref, e *entry) {
+			if l.ticks()-e.last > limit {
+				l.end(ref, e, Idle, ByLoop)
+			}
+		})
+	}
+	if l.table.kept > 0 {
+		l.table.each(kindKept, func(ref Ref, e *entry) {
+			if l.ticks()-e.last > limit {
+				l.keeper.Expire(ref)
+			}
+		})
+	}
 }
 
 // ticks is the loop's clock in the unit of entry.last; it wraps after six years,
