@@ -1,6 +1,9 @@
 package peers
 
-import "os/exec"
+import (
+	"os/exec"
+	"strings"
+)
 
 var haproxy = []Peer{
 	ha("haproxy", "HAProxy", haConfig{}),
@@ -29,6 +32,9 @@ func ha(name, title string, config haConfig) Peer {
 			}
 			return exec.Command("haproxy", "-db", "-f", path), nil
 		},
-		version: func(Tools) string { return says("haproxy", "-v") },
+		version: func(Tools) string {
+			v, _, _ := strings.Cut(says("haproxy", "-v"), " - ")
+			return v
+		},
 	}
 }

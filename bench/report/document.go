@@ -176,8 +176,11 @@ func standing(m method.Metric, own, best method.Spread, peer string) string {
 
 // factor writes a ratio with two digits behind the point, and two that count if it is small.
 func factor(r float64) string {
-	if r < 0.1 {
+	switch {
+	case r < 0.1:
 		return strconv.FormatFloat(r, 'g', 2, 64)
+	case r >= 10:
+		return number(r)
 	}
 	return fmt.Sprintf("%.2f", r)
 }
