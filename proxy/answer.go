@@ -81,6 +81,7 @@ func (x *exchange) relayAnswer(n int, closing, persistent bool) (keep bool) {
 	body := x.res.Body(method)
 	keep = x.res.Persistent() && persistent && !closing
 	x.events = x.res.EventStream
+	x.live(0)
 	take, berr := body.Next(x.ans.bytes()[n:])
 	first := x.ans.bytes()[:n+take]
 	if closing || x.res.NeedsRewrite() {
@@ -128,7 +129,12 @@ func (x *exchange) relayBody(body httphead.Body, keep bool) bool {
 				wait = left
 			}
 		}
-		x.armRead(wait)
+		alive, over := x.waitAlive(wait)
+		if over {
+			return x.outlived(&body)
+		}
+		resting = resting || alive != wait
+		x.armRead(alive)
 		if !x.events {
 			n, serr, cerr := x.carryDown(&c, body.Raw())
 			body.Skip(n)

@@ -48,6 +48,9 @@ const (
 
 	numRefusals = endDone
 	numReasons  = firstTunnelEnd + reason(splice.NumReasons)
+
+	// endLifetime is an event stream's end as well.
+	endLifetime = firstTunnelEnd + reason(splice.Lifetime)
 )
 
 // refusal is one row of the refusal table.

@@ -43,7 +43,8 @@ type Config struct {
 	// the whole Authorization field (Basic or Bearer). If empty, "authorization".
 	AuthorizationParam string
 
-	// Loops is the number of event loops. If zero, chosen from the number of CPUs.
+	// Loops is the most event loops that share the work. The first does all of it until
+	// it is saturated. If zero, one for each CPU, but 32 at most.
 	Loops int
 
 	// Backlog is the listen(2) backlog; the kernel caps it at net.core.somaxconn.
@@ -72,6 +73,11 @@ type Config struct {
 	// TunnelIdleTimeout ends a tunnel (or an event stream) on which no byte
 	// moves. If zero, 24h.
 	TunnelIdleTimeout time.Duration
+	// TunnelLifetime ends a tunnel (or an event stream) whatever moves, between seven
+	// eighths of that time and all of it, so that not all that began together end
+	// together. A token may have expired long before its tunnel ends: with a limit
+	// the client has to come back with a fresh one. If zero, no limit.
+	TunnelLifetime time.Duration
 	// HalfCloseTimeout ends a half-closed tunnel on which no byte moves any
 	// more. If zero, 30s.
 	HalfCloseTimeout time.Duration

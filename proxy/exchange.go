@@ -43,6 +43,8 @@ type exchange struct {
 	mayLeave   bool // and may leave for the loop, as nothing of the request is left to send
 
 	rest time.Duration // since epoch: an event stream stays until then
+	born time.Duration // since epoch: when the event stream began
+	life time.Duration // of an event stream; 0: without end
 
 	upBytes, downBytes uint64
 	end                ending

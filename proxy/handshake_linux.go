@@ -65,14 +65,25 @@ const (
 	atLinger        // the client to close, after a refusal
 )
 
-// accepted begins the journey of a connection.
+// accepted begins the journey of a connection, on this loop or one that has more time.
 func (w *worker) accepted(fd int, peer netip.AddrPort) {
 	p := w.p
 	p.count.accepted.Add(1)
 	p.count.now[StepHead].Add(1)
 	why, ok := p.seats.enter(peer.Addr())
+	opened := time.Now()
+	if to := p.front.workers[w.loop.Spill()]; to != w && to.loop.Post(func() { to.begin(fd, peer, opened, why, ok) }) {
+		return
+	}
+	w.begin(fd, peer, opened, why, ok)
+}
+
+// begin makes a handshake of a connection; if it has no seat (not ok), one that is
+// refused for that reason.
+func (w *worker) begin(fd int, peer netip.AddrPort, opened time.Time, why reason, ok bool) {
+	p := w.p
 	h := w.newHandshake()
-	h.client, h.peer, h.opened = fd, peer, time.Now()
+	h.client, h.peer, h.opened = fd, peer, opened
 	h.ref = w.loop.Add(h)
 	w.loop.Own(h.ref, splice.Client, fd)
 	if !ok {
@@ -118,8 +129,8 @@ func (w *worker) newHandshake() *handshake {
 	return &handshake{w: w, up: -1}
 }
 
-// spareMost bounds what a burst of handshakes leaves behind.
-const spareMost = 64
+// spareMost bounds what a burst of handshakes leaves behind: half a megabyte.
+const spareMost = 1024
 
 // free gives the handshake back; the loop does not know it any more.
 func (h *handshake) free() {

@@ -52,7 +52,7 @@ func (p *Proxy) open() (err error) {
 	for range p.set.Loops {
 		l, err := splice.NewLoop(splice.Options{
 			IdleTimeout: timeLimit(p.set.TunnelIdleTimeout), HalfCloseTimeout: p.set.HalfCloseTimeout,
-			Pipes: f.pipes, Ended: p.tunnelEnded,
+			Lifetime: timeLimit(p.set.TunnelLifetime), Pipes: f.pipes, Ended: p.tunnelEnded,
 		})
 		if err != nil {
 			p.abandon()
@@ -63,6 +63,11 @@ func (p *Proxy) open() (err error) {
 		l.SetKeeper(&w.streams)
 		f.workers = append(f.workers, w)
 	}
+	loops := make([]*splice.Loop, len(f.workers))
+	for i, w := range f.workers {
+		loops[i] = w.loop
+	}
+	splice.Balance(loops...)
 	for _, addr := range p.set.Listen {
 		if err := p.listen(addr); err != nil {
 			p.abandon()
@@ -92,9 +97,8 @@ func (p *Proxy) removeSockets() {
 	})
 }
 
-// listen binds addr once for each loop: the kernel spreads connections over
-// listeners that share a port (SO_REUSEPORT), so a connection is born on the loop
-// that it stays on. Unix sockets cannot do that; there the loops share one.
+// listen binds addr. The first loop accepts for all: it keeps what it can serve, and
+// the others get what it cannot (see splice.Balance).
 func (p *Proxy) listen(addr string) error {
 	network, address := "tcp", addr
 	path, isUnix := strings.CutPrefix(addr, "unix:")
@@ -108,49 +112,33 @@ func (p *Proxy) listen(addr string) error {
 		return c.Control(func(fd uintptr) { p.setListenerOptions(int(fd), isUnix) })
 	}}
 	lc.SetMultipathTCP(false)
-	for i, w := range p.front.workers {
-		var fd int
-		if i > 0 && isUnix {
-			var err error
-			if fd, err = unix.FcntlInt(uintptr(p.front.workers[0].lastListener().fd), unix.F_DUPFD_CLOEXEC, 0); err != nil {
-				return err
-			}
-		} else {
-			ln, err := lc.Listen(context.Background(), network, address)
-			if err != nil {
-				return err
-			}
-			if i == 0 {
-				p.front.addrs = append(p.front.addrs, ln.Addr())
-				address = ln.Addr().String() // port 0 is one port for all loops
-			}
-			if fd, err = takeListener(ln); err != nil {
-				return err
-			}
-			// Again, for the backlog: package net asks for the system's most.
-			if err := unix.Listen(fd, max(p.set.Backlog, 1)); err != nil {
-				rawsock.Close(fd)
-				return err
-			}
-		}
-		w.listeners = append(w.listeners, &listener{w: w, fd: fd})
+	ln, err := lc.Listen(context.Background(), network, address)
+	if err != nil {
+		return err
 	}
+	p.front.addrs = append(p.front.addrs, ln.Addr())
+	fd, err := takeListener(ln)
+	if err != nil {
+		return err
+	}
+	// Again, for the backlog: package net asks for the system's most.
+	if err := unix.Listen(fd, max(p.set.Backlog, 1)); err != nil {
+		rawsock.Close(fd)
+		return err
+	}
+	w := p.front.workers[0]
+	w.listeners = append(w.listeners, &listener{w: w, fd: fd})
 	if isUnix && !strings.HasPrefix(path, "@") {
 		p.front.unlink = append(p.front.unlink, path)
 	}
 	return nil
 }
 
-func (w *worker) lastListener() *listener { return w.listeners[len(w.listeners)-1] }
-
 // setListenerOptions sets what every accepted socket inherits, so that nothing has
 // to be set on it. SO_OOBINLINE: an urgent byte stays in its place in the stream.
 func (p *Proxy) setListenerOptions(fd int, isUnix bool) {
 	if isUnix {
 		return
-	}
-	if p.set.Loops > 1 {
-		rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
 	}
 	rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
 	p.setTCPOptions(fd, true)

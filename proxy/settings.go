@@ -73,9 +73,9 @@ func (c Config) settings() (s settings, err error) {
 	s.limits = httphead.Limits{Bytes: s.HeadBytes, Fields: s.HeadFields}
 	setDefault(&s.Backlog, 4096)
 	if s.Loops < 0 || s.Loops > 1024 {
-		return s, fmt.Errorf("loops %d: must be 1 to 1024, or 0 to choose by the number of CPUs", s.Loops)
+		return s, fmt.Errorf("loops %d: must be 1 to 1024, or 0 for one each CPU", s.Loops)
 	}
-	setDefault(&s.Loops, defaultLoops(runtime.GOMAXPROCS(0)))
+	setDefault(&s.Loops, min(runtime.GOMAXPROCS(0), loopsMost))
 	setDefault(&s.HeadTimeout, 10*time.Second)
 	setDefault(&s.DialTimeout, 5*time.Second)
 	setDefault(&s.AnswerTimeout, 30*time.Second)
@@ -109,10 +109,9 @@ func setDefault[T int | time.Duration](v *T, otherwise T) {
 	}
 }
 
-// defaultLoops is one loop until there are processors to spare: a second loop
-// makes every wake-up dearer (a message costs 14 us on two loops where it costs 8
-// on one), so it has to be needed.
-func defaultLoops(processors int) int { return max(1, processors/4) }
+// loopsMost is the most loops that are made unasked: each holds two descriptors, and
+// roomFor leaves some for them.
+const loopsMost = 32
 
 // roomFor is how many connections a descriptor limit has room for, at two
 // descriptors each, beside what the program itself holds.

@@ -26,6 +26,7 @@ func apply(cfg *proxy.Config, key, value string) (err error) {
 		"answer-timeout":      &cfg.AnswerTimeout,
 		"idle-timeout":        &cfg.IdleTimeout,
 		"tunnel-idle-timeout": &cfg.TunnelIdleTimeout,
+		"tunnel-lifetime":     &cfg.TunnelLifetime,
 		"half-close-timeout":  &cfg.HalfCloseTimeout,
 	}
 	counts := map[string]*int{

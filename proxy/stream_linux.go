@@ -97,8 +97,15 @@ func (all *streams) Ready(ref splice.Ref, side splice.Side, ev splice.Events) {
 	}
 }
 
-// Expire ends an answer that was silent for too long. See splice.Keeper.
-func (all *streams) Expire(ref splice.Ref) { all.broken(ref, os.ErrDeadlineExceeded) }
+// Expire ends an answer that was silent for too long, or has lived long enough. See
+// splice.Keeper.
+func (all *streams) Expire(ref splice.Ref, why splice.Reason) {
+	if why == splice.Lifetime {
+		all.end(ref, endLifetime, ByProxy, nil, all.at(ref).body.UntilClose())
+		return
+	}
+	all.broken(ref, os.ErrDeadlineExceeded)
+}
 
 // Drop is called when the loop closes. See splice.Keeper.
 func (all *streams) Drop(ref splice.Ref) { all.end(ref, endStopped, ByProxy, nil, false) }
@@ -171,6 +178,7 @@ func (all *streams) back(ref splice.Ref, data []byte, err error) {
 	x := &exchange{p: p, step: StepExchange, events: true, mayLeave: true, rest: time.Since(epoch) + streamRest}
 	r := l.Resume(ref, x)
 	x.peer, x.opened, x.upBytes, x.downBytes = r.Peer, r.Opened, r.Up, r.Down
+	x.live(r.Age)
 	x.ans.add(data)
 	x.setUpstream(newSock(l.Release(ref, splice.Upstream)))
 	x.take(all.w, ref, l.FD(ref, splice.Client))
@@ -200,7 +208,7 @@ func (x *exchange) toLoop(body httphead.Body, keep bool) bool {
 	x.dropUpstream()
 	client.raw.Control(func(fd uintptr) { w.loop.Unwatch(int(fd)) })
 	client.Close()
-	r := splice.Record{Peer: x.peer, Opened: x.opened, Up: x.upBytes, Down: x.downBytes}
+	r := splice.Record{Peer: x.peer, Opened: x.opened, Up: x.upBytes, Down: x.downBytes, Age: time.Since(epoch) - x.born}
 	ok := w.loop.Post(func() {
 		// The exchange is a guest until the loop has closed, and what is posted runs
 		// before that.

@@ -72,6 +72,7 @@ func (x *exchange) tunnel() {
 	}
 	end := splice.Relay(x.client.(netSock).Conn, x.up.(netSock).Conn, splice.RelayOptions{
 		IdleTimeout: timeLimit(p.set.TunnelIdleTimeout), HalfCloseTimeout: p.set.HalfCloseTimeout,
+		Lifetime: timeLimit(p.set.TunnelLifetime),
 	})
 	p.count.fromClient.Add(end.Up)
 	p.count.toUpstream.Add(end.Up)

@@ -51,11 +51,12 @@ const (
 	Failed                   // any other error of a socket
 	Idle                     // no byte moved for Options.IdleTimeout
 	HalfClosed               // one direction had ended and no byte moved for Options.HalfCloseTimeout
+	Lifetime                 // as old as Options.Lifetime lets a tunnel be
 	Stopped                  // the loop was told to
 	NumReasons
 )
 
 // String gives the reason's name in logs and metrics.
 func (r Reason) String() string {
-	return [...]string{"closed", "reset", "lost", "failed", "idle", "half_closed", "stopped"}[r]
+	return [...]string{"closed", "reset", "lost", "failed", "idle", "half_closed", "lifetime", "stopped"}[r]
 }

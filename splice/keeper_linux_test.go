@@ -11,19 +11,19 @@ import (
 // keepFuncs is a Keeper made of functions.
 type keepFuncs struct {
 	ready  func(Ref, Side, Events)
-	expire func(Ref)
+	expire func(Ref, Reason)
 	drop   func(Ref)
 }
 
 func (k *keepFuncs) Ready(ref Ref, side Side, ev Events) { k.ready(ref, side, ev) }
-func (k *keepFuncs) Expire(ref Ref)                      { k.expire(ref) }
+func (k *keepFuncs) Expire(ref Ref, why Reason)          { k.expire(ref, why) }
 func (k *keepFuncs) Drop(ref Ref)                        { k.drop(ref) }
 
 var keptRecord = Record{
 	Peer: netip.MustParseAddrPort("192.0.2.7:4711"), Opened: time.Unix(1_800_000_000, 42), Up: 3, Down: 1 << 40,
 }
 
-// same says whether two records tell the same of a guest.
+// same says whether two records tell the same of a guest; Age is a matter of when.
 func (r Record) same(o Record) bool {
 	return r.Peer == o.Peer && r.Opened.Equal(o.Opened) && r.Up == o.Up && r.Down == o.Down
 }
@@ -122,7 +122,10 @@ func TestKeptGuestExpires(t *testing.T) {
 	expired := make(chan Ref, 10)
 	var idle, busy Ref
 	r.do(func() {
-		r.loop.SetKeeper(&keepFuncs{expire: func(ref Ref) {
+		r.loop.SetKeeper(&keepFuncs{expire: func(ref Ref, why Reason) {
+			if why != Idle {
+				t.Errorf("expired because of %v", why)
+			}
 			r.loop.Depart(ref)
 			expired <- ref
 		}})

@@ -20,6 +20,9 @@ type Options struct {
 	// HalfCloseTimeout ends a tunnel that is half-closed, or is being reset, and on
 	// which no byte moved for so long. If zero, 30s; if negative, never.
 	HalfCloseTimeout time.Duration
+	// Lifetime ends a tunnel whatever moves, in the last eighth of that time: each
+	// tunnel has a Lifespan of its own. If zero, never.
+	Lifetime time.Duration
 	// Pipes is where pipes are borrowed. If nil, a pool of the loop's own.
 	Pipes *Pipes
 	// Ended is told of every tunnel that ended, on the loop's goroutine, after its
@@ -32,6 +35,10 @@ const (
 	bufferSize = 64 << 10
 	// eventsMost is how many events one epoll_wait brings.
 	eventsMost = 256
+	// parkCost is about what it takes to park and to be woken up at once.
+	parkCost = 5 * time.Microsecond
+	// looksMost is how many looks for events in vain cost as much.
+	looksMost = 4
 	// tick is the resolution of every time limit, and the unit of entry.last.
 	tick = 50 * time.Millisecond
 	// longest is the longest time limit that ticks can tell from a wrap-around.
@@ -60,12 +67,25 @@ type Loop struct {
 	events [eventsMost]unix.EpollEvent
 	ready  int // events of the last wait
 	turns  uint64
-	level  bool // an event of this turn is told again while it lasts
+
+	balance  *balance // nil: this loop keeps its tunnels
+	index    int      // among the loops of balance
+	load     load
+	giving   int // so many tunnels move to givingTo as they get a turn
+	givingTo *Loop
+	leaving  []moving // in this turn
+	spillTo  *Loop    // nil: new connections stay here
+	spilled  bool     // the last one did not
+
+	level  bool          // an event of this turn is told again while it lasts
+	parked time.Duration // when it ran out of work, since start; 0: it is at work
+	rested time.Duration // how long it was parked before this turn
+	looks  int           // so many times more it looks for events before it parks
 	serve  func(uintptr) bool
 
 	armed     time.Duration // the deadline that file has; 0: none
 	nextTick  time.Duration // when deadlines and half-closed tunnels are looked at; 0: not needed
-	nextSweep time.Duration // when idle tunnels are looked for; 0: not needed
+	nextSweep time.Duration // when idle and old tunnels are looked for; 0: not needed
 
 	count     Stats // the loop's own
 	published published
@@ -86,6 +106,7 @@ func NewLoop(opt Options) (*Loop, error) {
 		opt.HalfCloseTimeout = longest
 	}
 	opt.HalfCloseTimeout, opt.IdleTimeout = min(opt.HalfCloseTimeout, longest), min(opt.IdleTimeout, longest)
+	opt.Lifetime = min(opt.Lifetime, longest)
 	if opt.Pipes == nil {
 		opt.Pipes = NewPipes()
 	}
@@ -142,25 +163,38 @@ func (l *Loop) Run() error {
 
 // work serves events until there are none, and is called again, by RawConn.Read,
 // once there are new ones: as long as it returns false that call lasts. The poller
-// remembers an event that comes while work runs, so nobody need look once more
-// before the goroutine parks. That is an edge of the epoll descriptor, though, which
-// only what is new gives: what is left over has to be fetched before.
+// remembers an edge that comes while work runs, so nobody need look for events once
+// more before the goroutine parks, unless some are likely to be there: to park and be
+// woken up at once costs as much as some looks. What an edge does not tell, since it
+// is left over, has to be fetched before.
 func (l *Loop) work(uintptr) bool {
-	for l.count.Wakeups++; ; {
+	l.count.Wakeups++
+	for looking := false; ; {
 		n, errno := rawsock.EpollWait(l.ep, l.events[:])
 		if errno != 0 {
 			n = 0
 		}
+		if n == 0 && looking {
+			break
+		}
 		l.level = false
 		l.turn(n)
-		switch {
-		case l.stop:
+		if l.stop {
 			return true
-		case n < len(l.events) && !l.level && l.waiting() == 0:
-			l.arm()
-			return false
+		}
+		if looking || l.rested > 0 && l.rested < parkCost {
+			l.looks = looksMost // this look paid, or one would have
+		}
+		left := n == len(l.events) || l.level || l.waiting() > 0
+		if looking = !left && n > 0 && l.looks > 0; looking {
+			l.looks--
+		} else if !left {
+			break
 		}
 	}
+	l.arm()
+	l.parked = time.Since(l.start)
+	return false
 }
 
 // turn serves the n events that were fetched, and what is due.
@@ -168,10 +202,20 @@ func (l *Loop) turn(n int) {
 	l.ready = n
 	l.turns++
 	l.now = time.Since(l.start)
+	l.rested = 0
+	if l.parked != 0 {
+		l.rested, l.parked = l.now-l.parked, 0
+	}
+	if l.balance != nil {
+		l.measure(n + l.waiting())
+	}
 	for i := range n {
 		l.dispatch(&l.events[i])
 	}
 	l.goOn()
+	if len(l.leaving) > 0 {
+		l.sendOff()
+	}
 	l.runTimers()
 	l.publish()
 }
@@ -212,7 +256,9 @@ func (l *Loop) goOn() {
 	}
 	if e := l.table.get(ref); e != nil && e.kind == kindTunnel {
 		e.queued = false
-		l.advance(ref, e)
+		if l.giving == 0 || !l.leave(ref, e) {
+			l.advance(ref, e)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package splice
 import (
 	"errors"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
 	"sync"
@@ -17,6 +18,9 @@ type RelayOptions struct {
 	// HalfCloseTimeout ends a tunnel that is half-closed, or is being reset, and on
 	// which no byte moved for so long. If zero, 30s; if negative, never.
 	HalfCloseTimeout time.Duration
+	// Lifetime ends a tunnel whatever moves, in the last eighth of that time: each
+	// tunnel has a Lifespan of its own. If zero, never.
+	Lifetime time.Duration
 }
 
 // Relay is a tunnel for systems without a Loop: two goroutines and two buffers. It
@@ -33,6 +37,9 @@ func Relay(client, upstream net.Conn, opt RelayOptions) End {
 	}
 	now := time.Now()
 	r := &relay{conns: [2]net.Conn{client, upstream}, opt: opt, opened: now, last: now, by: ByLoop, why: Closed}
+	if opt.Lifetime > 0 {
+		r.life = Lifespan(opt.Lifetime, rand.Uint32())
+	}
 	r.timer = time.AfterFunc(time.Hour, r.check)
 	r.mu.Lock()
 	r.setTimer()
@@ -50,6 +57,7 @@ type relay struct {
 	conns  [2]net.Conn
 	opt    RelayOptions
 	opened time.Time
+	life   time.Duration // 0: without end
 	timer  *time.Timer
 
 	mu     sync.Mutex
@@ -149,38 +157,41 @@ func (r *relay) endFlow(f int, by Side) {
 	r.setTimer()
 }
 
-// limit is how long the tunnel may be idle now.
-func (r *relay) limit() time.Duration {
+// due is when the tunnel has to end if no byte moves until then, and why.
+func (r *relay) due() (at time.Time, why Reason, limited bool) {
+	limit, why := r.opt.IdleTimeout, Idle
 	if r.over[0] || r.over[1] {
-		return r.opt.HalfCloseTimeout
+		limit, why = r.opt.HalfCloseTimeout, HalfClosed
 	}
-	return r.opt.IdleTimeout
+	if limit > 0 {
+		at, limited = r.last.Add(limit), true
+	}
+	if end := r.opened.Add(r.life); r.life > 0 && (!limited || end.Before(at)) {
+		at, why, limited = end, Lifetime, true
+	}
+	return at, why, limited
 }
 
-// setTimer has check called when the limit is over, if there is one.
+// setTimer has check called when the tunnel is due, if that is ever.
 func (r *relay) setTimer() {
-	if limit := r.limit(); limit > 0 {
-		r.timer.Reset(time.Until(r.last.Add(limit)))
+	if at, _, limited := r.due(); limited {
+		r.timer.Reset(time.Until(at))
 	} else {
 		r.timer.Stop()
 	}
 }
 
-// check ends the tunnel if it was idle for as long as it may be.
+// check ends the tunnel if it is due.
 func (r *relay) check() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.over[0] && r.over[1] {
 		return
 	}
-	if limit := r.limit(); limit <= 0 || time.Since(r.last) < limit {
-		r.setTimer()
-		return
-	}
-	if r.over[0] || r.over[1] {
-		r.stop(HalfClosed)
+	if at, why, limited := r.due(); limited && !time.Now().Before(at) {
+		r.stop(why)
 	} else {
-		r.stop(Idle)
+		r.setTimer()
 	}
 }
 

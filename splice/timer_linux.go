@@ -7,9 +7,10 @@ import (
 )
 
 // There is no timer per tunnel or guest. While some guest has a deadline, or some
-// tunnel is half-closed, the loop looks at those once a tick; idle tunnels, and
-// guests that a Keeper has, are looked for once in an eighth of the idle limit. With
-// neither, nothing wakes it.
+// tunnel is half-closed, the loop looks at those once a tick. Tunnels, and guests that
+// a Keeper has, are swept: looked at once in an eighth of the idle limit, and when the
+// next of them has reached the end of its life. With none, or neither limit, nothing
+// wakes the loop.
 
 func (l *Loop) needTick() {
 	if l.nextTick == 0 {
@@ -23,9 +24,19 @@ func (l *Loop) sweepEvery() time.Duration {
 	return min(max(l.opt.IdleTimeout/8, tick), time.Hour)
 }
 
-func (l *Loop) needSweep() {
-	if l.nextSweep == 0 && l.opt.IdleTimeout > 0 {
-		l.nextSweep = l.now + l.sweepEvery()
+// needSweep has e looked at in time, since it has come or stays.
+func (l *Loop) needSweep(e *entry) {
+	if l.opt.IdleTimeout > 0 {
+		l.sweepIn(l.sweepEvery())
+	}
+	if l.opt.Lifetime > 0 {
+		l.sweepIn(max(l.lifeLeft(e), l.opt.Lifetime/lifeSteps, tick))
+	}
+}
+
+func (l *Loop) sweepIn(d time.Duration) {
+	if l.nextSweep == 0 || l.now+d < l.nextSweep {
+		l.nextSweep = l.now + d
 	}
 }
 
@@ -53,11 +64,7 @@ func (l *Loop) runTimers() {
 		}
 	}
 	if l.nextSweep != 0 && l.now >= l.nextSweep {
-		l.nextSweep = 0
-		l.sweepIdle()
-		if l.count.Tunnels > 0 || l.table.kept > 0 {
-			l.needSweep()
-		}
+		l.sweep()
 	}
 }
 
@@ -121,23 +128,51 @@ func (l *Loop) watchUnsent(e *entry) {
 	}
 }
 
-func (l *Loop) sweepIdle() {
-	limit := uint32(l.opt.IdleTimeout / tick)
+// sweep ends what is at the end of its time, and has the rest looked at again.
+func (l *Loop) sweep() {
+	l.nextSweep = 0
 	if l.count.Tunnels > 0 {
 		l.table.each(kindTunnel, func(ref Ref, e *entry) {
-			if l.ticks()-e.last > limit {
-				l.end(ref, e, Idle, ByLoop)
+			if why, over := l.overdue(e); over {
+				l.end(ref, e, why, ByLoop)
+			} else {
+				l.needSweep(e)
 			}
 		})
 	}
 	if l.table.kept > 0 {
 		l.table.each(kindKept, func(ref Ref, e *entry) {
-			if l.ticks()-e.last > limit {
-				l.keeper.Expire(ref)
+			if why, over := l.overdue(e); over {
+				l.keeper.Expire(ref, why)
+			} else {
+				l.needSweep(e)
 			}
 		})
 	}
 }
+
+// overdue says whether e has been idle for too long, or has lived long enough.
+func (l *Loop) overdue(e *entry) (why Reason, over bool) {
+	switch {
+	case l.opt.IdleTimeout > 0 && l.ticks()-e.last > uint32(l.opt.IdleTimeout/tick):
+		return Idle, true
+	case l.opt.Lifetime > 0 && l.lifeLeft(e) <= 0:
+		return Lifetime, true
+	}
+	return 0, false
+}
+
+// lifeLeft is how much of its lifespan e has before it. The client's descriptor is the
+// seed: of those that are open no two are the same, and a tunnel that moves to another
+// loop keeps it.
+func (l *Loop) lifeLeft(e *entry) time.Duration {
+	return Lifespan(l.opt.Lifetime, uint32(e.fd[Client])) - l.age(e)
+}
+
+// age is counted by the loop's clock, which only goes forward: whoever sets the time
+// of day ends no tunnel and spares none, and the time that a machine sleeps is not
+// counted.
+func (l *Loop) age(e *entry) time.Duration { return time.Duration(l.ticks()-e.born) * tick }
 
 // ticks is the loop's clock in the unit of entry.last; it wraps after six years,
 // and differences are right all the same.

@@ -21,9 +21,7 @@ func (x *tied) age(d time.Duration) {
 // look has the loop look at its limits now.
 func (r *rig) look() {
 	r.do(func() {
-		if r.loop.opt.IdleTimeout > 0 {
-			r.loop.sweepIdle()
-		}
+		r.loop.sweep()
 		r.loop.checkHalf()
 	})
 }

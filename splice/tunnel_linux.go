@@ -28,10 +28,9 @@ func (l *Loop) Tunnel(ref Ref, h Handover) {
 	e.addr, e.port = h.Peer.Addr().As16(), h.Peer.Port()
 	e.opened = l.Now().UnixNano()
 	e.last = l.ticks()
+	e.born = e.last
 	l.count.Tunnels++
-	if l.nextSweep == 0 && l.opt.IdleTimeout > 0 {
-		l.nextSweep = l.now + l.sweepEvery()
-	}
+	l.needSweep(e)
 	for side, early := range h.Early {
 		if len(early) > 0 {
 			l.pass(ref, e, side, early)
@@ -53,6 +52,9 @@ func (l *Loop) EndTunnels() {
 // to side 1-f.
 
 func (l *Loop) tunnelReady(ref Ref, e *entry, side Side, ev Events) {
+	if l.giving > 0 && l.leave(ref, e) {
+		return // its new loop will be told of the event, too
+	}
 	if ev&(In|FIN|Urgent|Gone|Broken) != 0 {
 		e.flow[side] |= flowMore
 		// With a FIN, a reset or an urgent byte about, a short read does not mean

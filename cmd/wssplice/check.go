@@ -68,7 +68,7 @@ func explain(w io.Writer, s *settings, cfg *proxy.Config, here surroundings) {
 		p.line("on", listenMeaning(addr))
 	}
 	p.line("backlog", fmt.Sprintf("%d connections, if net.core.somaxconn allows", cfg.Backlog))
-	p.line("event loops", some(cfg.Loops, "chosen by the number of CPUs", ""))
+	p.line("event loops", some(cfg.Loops, "one each CPU", ""))
 
 	p.heading("Upstream")
 	p.line("address", cfg.Upstream)
@@ -93,6 +93,7 @@ func explain(w io.Writer, s *settings, cfg *proxy.Config, here surroundings) {
 	p.line("per address", some(cfg.MaxConnectionsPerAddress, "no limit", "at once"))
 	p.line("plain, idle", ends(s.IdleTimeout))
 	p.line("tunnel, idle", ends(s.TunnelIdleTimeout))
+	p.line("tunnel, age", lifetimeMeaning(s.TunnelLifetime))
 	p.line("half-closed, idle", ends(s.HalfCloseTimeout))
 	p.line("dead peers", keepaliveMeaning(s, cfg))
 	p.line("unacknowledged", ends(s.UserTimeout))
@@ -146,6 +147,13 @@ func ends(d duration) string {
 		return "never closed for that"
 	}
 	return fmt.Sprintf("closed after %v", d)
+}
+
+func lifetimeMeaning(d duration) string {
+	if d == 0 {
+		return ends(d)
+	}
+	return fmt.Sprintf("closed at %v to %v, each at its own", d-d/8, d)
 }
 
 func some(n int, zero, unit string) string {

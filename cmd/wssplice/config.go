@@ -33,6 +33,7 @@ func (s *settings) config() (proxy.Config, error) {
 		IdleTimeout:   limit(s.IdleTimeout),
 
 		TunnelIdleTimeout: limit(s.TunnelIdleTimeout),
+		TunnelLifetime:    limit(s.TunnelLifetime),
 		HalfCloseTimeout:  limit(s.HalfCloseTimeout),
 
 		KeepaliveIdle:     limit(s.KeepaliveIdle),

@@ -29,6 +29,7 @@ func TestPrecedence(t *testing.T) {
 	admin := func(c proxy.Config, s *settings) any { return string(s.Admin) }
 	param := func(c proxy.Config, s *settings) any { return c.AuthorizationParam }
 	loops := func(c proxy.Config, s *settings) any { return c.Loops }
+	lifetime := func(c proxy.Config, s *settings) any { return c.TunnelLifetime }
 	for _, tc := range []struct {
 		name string
 		env  environ
@@ -42,6 +43,8 @@ func TestPrecedence(t *testing.T) {
 		{"flag over variable", environ{"WSSPLICE_DIAL_TIMEOUT=7s"}, []string{"--dial-timeout=9s"}, dial, 9 * time.Second},
 		{"flag over broken variable", environ{"WSSPLICE_DIAL_TIMEOUT=7"}, []string{"--dial-timeout=9s"}, dial, 9 * time.Second},
 		{"empty variable", environ{"WSSPLICE_DIAL_TIMEOUT="}, nil, dial, 5 * time.Second},
+		{"no lifetime by default", nil, nil, lifetime, time.Duration(proxy.Off)},
+		{"lifetime by variable", environ{"WSSPLICE_TUNNEL_LIFETIME=8h"}, nil, lifetime, 8 * time.Hour},
 		{"last of two variables", environ{"WSSPLICE_LOOPS=1", "WSSPLICE_LOOPS=2"}, nil, loops, 2},
 
 		{"list default", nil, nil, listen, ":8080"},
@@ -84,7 +87,7 @@ func TestPrecedence(t *testing.T) {
 func TestZeroIsNoLimit(t *testing.T) {
 	s, err := parse(t, nil, "--upstream", "http://127.0.0.1:1",
 		"--head-timeout", "0", "--dial-timeout", "0s", "--answer-timeout", "0", "--idle-timeout", "0",
-		"--tunnel-idle-timeout", "0", "--half-close-timeout", "0", "--keepalive-idle", "0", "--user-timeout", "0",
+		"--tunnel-idle-timeout", "0", "--tunnel-lifetime", "0", "--half-close-timeout", "0", "--keepalive-idle", "0", "--user-timeout", "0",
 		"--keepalive-interval", "0", "--keepalive-count", "0")
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +98,7 @@ func TestZeroIsNoLimit(t *testing.T) {
 	}
 	for name, d := range map[string]time.Duration{
 		"head": cfg.HeadTimeout, "dial": cfg.DialTimeout, "answer": cfg.AnswerTimeout, "idle": cfg.IdleTimeout,
-		"tunnel idle": cfg.TunnelIdleTimeout, "half-close": cfg.HalfCloseTimeout,
+		"tunnel idle": cfg.TunnelIdleTimeout, "lifetime": cfg.TunnelLifetime, "half-close": cfg.HalfCloseTimeout,
 		"keepalive": cfg.KeepaliveIdle, "user": cfg.UserTimeout,
 	} {
 		if d >= 0 {

@@ -24,7 +24,7 @@ type cli struct {
 type settings struct {
 	Listen  list  `group:"Listening" placeholder:"ADDR" default:":8080" help:"host:port or unix:/path; repeatable"`
 	Backlog count `group:"Listening" placeholder:"N" default:"4096" help:"connections that may wait to be accepted"`
-	Loops   count `group:"Listening" placeholder:"N" default:"0" help:"event loops; 0: chosen by the number of CPUs"`
+	Loops   count `group:"Listening" placeholder:"N" default:"0" help:"event loops at most, in use as needed; 0: one each CPU"`
 
 	Upstream      text     `group:"Upstream" placeholder:"ADDR" help:"the mail server: http://host:port or unix:/path; required"`
 	Source        list     `group:"Upstream" placeholder:"ADDR" help:"local address to connect from, with its own ports; repeatable"`
@@ -44,6 +44,7 @@ type settings struct {
 	MaxConnectionsPerAddress count    `group:"Limits" placeholder:"N" default:"0" help:"client connections from one address; 0: no limit"`
 
 	TunnelIdleTimeout duration `group:"Tunnel" placeholder:"TIME" default:"24h" help:"ends a tunnel on which no byte moves"`
+	TunnelLifetime    duration `group:"Tunnel" placeholder:"TIME" default:"0" help:"ends a tunnel of that age, or an eighth less; 0: none"`
 	HalfCloseTimeout  duration `group:"Tunnel" placeholder:"TIME" default:"30s" help:"ends a half-closed tunnel on which no byte moves"`
 	DrainTimeout      duration `group:"Tunnel" placeholder:"TIME" default:"30s" help:"how long tunnels may outlive SIGTERM"`
 
