@@ -5,6 +5,7 @@ package proxy_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -101,10 +102,11 @@ func TestStreamToSlowReader(t *testing.T) {
 	const size = 16 << 20 // more than the kernel takes on the way
 	for name, fields := range ways {
 		t.Run(name, func(t *testing.T) {
+			var p *running
 			var written atomic.Int64
 			more := make(chan bool)
-			up := listenFor(t, func(c net.Conn) {
-				newPeer(c)
+			up := listenFor(t, func(conn net.Conn) {
+				c := &paced{peer: newPeer(conn), taken: func(n uint64) bool { return p.Stats().UpstreamReceivedBytes >= n || served() > 0 }}
 				r := bufio.NewReader(c)
 				for {
 					if _, err := http.ReadRequest(r); err != nil {
@@ -123,7 +125,7 @@ func TestStreamToSlowReader(t *testing.T) {
 					io.WriteString(c, event+eventsEnd)
 				}
 			})
-			p := serve(t, proxy.Config{Upstream: up, Loops: 1})
+			p = serve(t, proxy.Config{Upstream: up, Loops: 1})
 			c := p.dial(t)
 			defer close(more)
 			for range 2 { // again on a kept connection, which the stream has left as it was
@@ -157,6 +159,25 @@ func TestStreamToSlowReader(t *testing.T) {
 			}
 		})
 	}
+}
+
+// paced writes a piece only when the one before was taken: so a loop is given less at
+// a time than would make it let go of the stream for that.
+type paced struct {
+	*peer
+	taken func(written uint64) bool
+}
+
+func (p *paced) Write(b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var m int
+		m, err = p.peer.Write(b[n:min(n+32<<10, len(b))])
+		n += m
+		if !eventually(func() bool { return p.taken(p.written) }) {
+			return n, errors.New("the proxy does not read")
+		}
+	}
+	return n, err
 }
 
 // TestStreamsStop drains a proxy whose streams do not end: they go on until the time
