@@ -256,9 +256,7 @@ func (l *Loop) goOn() {
 	}
 	if e := l.table.get(ref); e != nil && e.kind == kindTunnel {
 		e.queued = false
-		if l.giving == 0 || !l.leave(ref, e) {
-			l.advance(ref, e)
-		}
+		l.haveTurn(ref, e)
 	}
 }
 

@@ -19,11 +19,20 @@ type moving struct {
 // the present window ends.
 func (l *Loop) giveAway(n int, to *Loop) { l.giving, l.givingTo = n, to }
 
-// leave takes the tunnel off this loop. It reports false if the tunnel has to stay:
-// one that is coming to its end is on the lists of this loop.
-func (l *Loop) leave(ref Ref, e *entry) bool {
+// haveTurn gives the tunnel its turn, and gives it away afterwards if that is to be:
+// not before, or one that is sent to and fro would never have a turn.
+func (l *Loop) haveTurn(ref Ref, e *entry) {
+	l.advance(ref, e)
+	if l.giving > 0 && l.table.get(ref) != nil {
+		l.leave(ref, e)
+	}
+}
+
+// leave takes the tunnel off this loop, unless it is coming to its end: then it is on
+// the lists of this loop.
+func (l *Loop) leave(ref Ref, e *entry) {
 	if e.half || e.broken != 0 {
-		return false
+		return
 	}
 	m := moving{entry: *e, rests: l.ticks() - e.last, age: l.ticks() - e.born}
 	for side, fd := range e.fd {
@@ -38,7 +47,6 @@ func (l *Loop) leave(ref Ref, e *entry) bool {
 	l.count.Tunnels--
 	l.leaving = append(l.leaving, m)
 	l.giving--
-	return true
 }
 
 // sendOff passes on the tunnels that left in this turn.

@@ -52,9 +52,6 @@ func (l *Loop) EndTunnels() {
 // to side 1-f.
 
 func (l *Loop) tunnelReady(ref Ref, e *entry, side Side, ev Events) {
-	if l.giving > 0 && l.leave(ref, e) {
-		return // its new loop will be told of the event, too
-	}
 	if ev&(In|FIN|Urgent|Gone|Broken) != 0 {
 		e.flow[side] |= flowMore
 		// With a FIN, a reset or an urgent byte about, a short read does not mean
@@ -77,7 +74,7 @@ func (l *Loop) tunnelReady(ref Ref, e *entry, side Side, ev Events) {
 		l.queue(ref, e) // behind the small ones of this turn
 		return
 	}
-	l.advance(ref, e)
+	l.haveTurn(ref, e)
 }
 
 // queue gives the tunnel another turn, after those that wait already.
