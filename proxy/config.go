@@ -44,7 +44,7 @@ type Config struct {
 	AuthorizationParam string
 
 	// Loops is the most event loops that share the work. The first does all of it until
-	// it is saturated. If zero, one for each CPU, but 32 at most.
+	// it is saturated. If zero, one for each two CPUs, but 32 at most.
 	Loops int
 
 	// Backlog is the listen(2) backlog; the kernel caps it at net.core.somaxconn.

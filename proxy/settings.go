@@ -73,9 +73,9 @@ func (c Config) settings() (s settings, err error) {
 	s.limits = httphead.Limits{Bytes: s.HeadBytes, Fields: s.HeadFields}
 	setDefault(&s.Backlog, 4096)
 	if s.Loops < 0 || s.Loops > 1024 {
-		return s, fmt.Errorf("loops %d: must be 1 to 1024, or 0 for one each CPU", s.Loops)
+		return s, fmt.Errorf("loops %d: must be 1 to 1024, or 0 for one each two CPUs", s.Loops)
 	}
-	setDefault(&s.Loops, min(runtime.GOMAXPROCS(0), loopsMost))
+	setDefault(&s.Loops, defaultLoops(runtime.GOMAXPROCS(0)))
 	setDefault(&s.HeadTimeout, 10*time.Second)
 	setDefault(&s.DialTimeout, 5*time.Second)
 	setDefault(&s.AnswerTimeout, 30*time.Second)
@@ -109,9 +109,11 @@ func setDefault[T int | time.Duration](v *T, otherwise T) {
 	}
 }
 
-// loopsMost is the most loops that are made unasked: each holds two descriptors, and
-// roomFor leaves some for them.
-const loopsMost = 32
+// defaultLoops is one loop for each two processors: what a loop does for its peers
+// keeps another processor busy, in the terminator and the mail server if they are on
+// this machine, and in the kernel if not. Each loop holds two descriptors, for which
+// roomFor leaves room up to 32.
+func defaultLoops(processors int) int { return min(max(1, processors/2), 32) }
 
 // roomFor is how many connections a descriptor limit has room for, at two
 // descriptors each, beside what the program itself holds.

@@ -68,7 +68,7 @@ func explain(w io.Writer, s *settings, cfg *proxy.Config, here surroundings) {
 		p.line("on", listenMeaning(addr))
 	}
 	p.line("backlog", fmt.Sprintf("%d connections, if net.core.somaxconn allows", cfg.Backlog))
-	p.line("event loops", some(cfg.Loops, "one each CPU", ""))
+	p.line("event loops", some(cfg.Loops, "one for two CPUs", ""))
 
 	p.heading("Upstream")
 	p.line("address", cfg.Upstream)

@@ -33,7 +33,7 @@ func TestExplain(t *testing.T) {
 			"The configuration is valid.",
 			"on :8080, on every address of this host",
 			"backlog 4096 connections, if net.core.somaxconn allows",
-			"event loops one each CPU",
+			"event loops one for two CPUs",
 			"address http://mail-server:8080",
 			"resolves to 10.0.0.5, 10.0.0.6",
 			"from the address that the kernel chooses",

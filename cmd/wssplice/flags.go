@@ -24,7 +24,7 @@ type cli struct {
 type settings struct {
 	Listen  list  `group:"Listening" placeholder:"ADDR" default:":8080" help:"host:port or unix:/path; repeatable"`
 	Backlog count `group:"Listening" placeholder:"N" default:"4096" help:"connections that may wait to be accepted"`
-	Loops   count `group:"Listening" placeholder:"N" default:"0" help:"event loops at most, in use as needed; 0: one each CPU"`
+	Loops   count `group:"Listening" placeholder:"N" default:"0" help:"event loops at most, in use as needed; 0: half the CPUs"`
 
 	Upstream      text     `group:"Upstream" placeholder:"ADDR" help:"the mail server: http://host:port or unix:/path; required"`
 	Source        list     `group:"Upstream" placeholder:"ADDR" help:"local address to connect from, with its own ports; repeatable"`
