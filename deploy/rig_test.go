@@ -7,7 +7,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"fmt"
 	"math/big"
+	mathrand "math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -145,14 +147,21 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
+// freeAddr is an address for a program that cannot choose one itself. Its port lies
+// below those that the kernel gives out: until the program listens there, another
+// listener may come to have one of these, and who dials such a port, to see whether
+// anybody listens, can get it as his own and be connected to himself.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		ln, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10_000+mathrand.IntN(20_000)))
+		if err == nil {
+			defer ln.Close()
+			return ln.Addr().String()
+		}
 	}
-	defer ln.Close()
-	return ln.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 func portOf(addr string) string {
