@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"time"
 
-	"github.com/wssplice/wssplice/httphead"
 	"github.com/wssplice/wssplice/splice"
 	"github.com/wssplice/wssplice/splice/rawsock"
 )
@@ -88,12 +87,8 @@ func (h *handshake) toAnsweredExchange(answer []byte) {
 // serveAnswered relays the answer in x.ans, whose head is complete, and goes on.
 func (x *exchange) serveAnswered(persistent bool) {
 	defer x.finish()
-	n, err := httphead.End(x.ans.bytes(), 0, answerLimits)
-	if err == nil {
-		err = x.res.Parse(x.ans.bytes()[:n], answerLimits)
-	}
-	if err != nil { // cannot be: the handshake has seen it whole
-		x.refuse(refusedAnswer, err.Error())
+	n, ok := x.parseAnswer()
+	if !ok {
 		return
 	}
 	x.p.count.requests.Add(1)

@@ -145,12 +145,8 @@ func (x *exchange) armWrite() {
 // is in x.ans, and its head is complete.
 func (x *exchange) serveRefused() {
 	defer x.finish()
-	n, err := httphead.End(x.ans.bytes(), 0, answerLimits)
-	if err == nil {
-		err = x.res.Parse(x.ans.bytes()[:n], answerLimits)
-	}
-	if err != nil { // cannot be: the handshake has seen it whole
-		x.refuse(refusedAnswer, err.Error())
+	n, ok := x.parseAnswer()
+	if !ok {
 		return
 	}
 	x.relayAnswer(n, true, false)
@@ -165,4 +161,17 @@ func (x *exchange) partOrderly(unread bool) {
 	if x.end.why == endDone || x.end.why == refusedByUpstream || unread {
 		x.linger()
 	}
+}
+
+// parseAnswer parses the answer's head in x.ans, which the handshake that hands it
+// over has seen whole, and returns its length.
+func (x *exchange) parseAnswer() (n int, ok bool) {
+	n, err := httphead.End(x.ans.bytes(), 0, answerLimits)
+	if err == nil {
+		err = x.res.Parse(x.ans.bytes()[:n], answerLimits)
+	}
+	if err != nil { // cannot be
+		x.refuse(refusedAnswer, err.Error())
+	}
+	return n, err == nil
 }
