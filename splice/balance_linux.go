@@ -43,7 +43,7 @@ type balance struct {
 // should go; and so do the others. When two loops have little to do, the tunnels go
 // back to the one that comes first, each as it has something to do. A tunnel may
 // therefore end on another loop than it began on, and Options.Ended of that one is
-// told.
+// told. All must have been made with the same Options.Pipes.
 func Balance(loops ...*Loop) {
 	if len(loops) < 2 {
 		return
@@ -118,8 +118,13 @@ func (b *balance) relieve(l *Loop) {
 
 // idle is how many processors had nothing to do since it was asked last: 0 if that
 // is too long ago to tell, and without end if the system does not say.
+// The kernel counts hundredths of a second: in less than half a window, one of them too
+// many would be a processor.
 func (b *balance) idle() float64 {
 	before, at := b.ticks, b.sample
+	if time.Since(at) < window/2 {
+		return 0
+	}
 	var ok bool
 	if b.ticks, ok = idleTicks(b.stat); !ok {
 		return float64(len(b.loops))

@@ -214,6 +214,7 @@ func TestBalanceDecides(t *testing.T) {
 		"a machine that does not tell":   {[]report{full(40), asleep}, 0, "missing", 20, 1, 1},
 		"what it says is no number":      {[]report{full(40), asleep}, 0, "strange", 20, 1, 1},
 		"not asked for long":             {[]report{full(40), asleep}, 0, "long ago", 0, -1, -1},
+		"asked for just now":             {[]report{full(40), asleep}, 0, "just now", 0, -1, -1},
 		"calm: back to the first":        {[]report{some(0.1, 2), some(0.1, 2)}, 1, "", 10, 0, -1},
 		"calm: the first stays":          {[]report{some(0.1, 2), some(0.1, 2)}, 0, "", 0, -1, -1},
 		"calm: the first sleeps":         {[]report{asleep, some(0.1, 2)}, 1, "", 10, 0, -1},
@@ -237,14 +238,17 @@ func TestBalanceDecides(t *testing.T) {
 			copy(b.reports, c.reports)
 			b.stat = filepath.Join(t.TempDir(), "stat")
 			b.ticks, b.sample = 1000, time.Now().Add(-window)
-			text := map[string]string{"spare": "cpu  1 2 3 1900 5 6\ncpu0 1", "none": "cpu  1 2 3 1001 5 6\n", "long ago": "cpu 1 2 3 99999 5\n", "strange": "cpu 1 2 3 x 5\n"}[c.idle]
+			text := map[string]string{"spare": "cpu  1 2 3 1900 5 6\ncpu0 1", "none": "cpu  1 2 3 1001 5 6\n", "long ago": "cpu 1 2 3 99999 5\n", "just now": "cpu 1 2 3 1001 5\n", "strange": "cpu 1 2 3 x 5\n"}[c.idle]
 			if text != "" {
 				if err := os.WriteFile(b.stat, []byte(text), 0o600); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if c.idle == "long ago" {
+			switch c.idle {
+			case "long ago":
 				b.sample = time.Now().Add(-time.Minute)
+			case "just now":
+				b.sample = time.Now()
 			}
 			if c.reports[c.of].busy >= saturated {
 				b.looking = true

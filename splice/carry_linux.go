@@ -65,6 +65,9 @@ func (ps *Pipes) Carry(dst, src syscall.RawConn, max int64, moved func()) (n int
 				}
 				return false
 			}
+			if m == 0 && errno == 0 {
+				errno = unix.EIO // never seen; it would turn here without end
+			}
 			left -= m
 			total += m
 		}

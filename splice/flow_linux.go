@@ -11,6 +11,10 @@ import (
 // after every such turn. Less at a time costs bulk up to twice the CPU.
 const turnBytes = 1 << 20
 
+// leastCharge is what a read counts at least towards a turn, so that a turn is 64 reads
+// at most: a source whose every read brings a few bytes more would never be dry.
+const leastCharge = turnBytes / 64
+
 // slowBelow is the room that a reader has to make at a time to be worth splicing for.
 // A slow one gains nothing by it, and a small window loses: the kernel charges the
 // spliced pages as they are, drops what then does not fit, and sends it again after
@@ -33,7 +37,7 @@ func (l *Loop) move(ref Ref, e *entry, f int) (again bool) {
 	if *st&(flowBlocked|flowShut) != 0 {
 		return false
 	}
-	left := turnBytes
+	left, fresh := turnBytes, *st&flowBulk == 0
 	if e.held[f] != 0 {
 		n, all := l.drain(ref, e, f)
 		if !all {
@@ -46,8 +50,8 @@ func (l *Loop) move(ref Ref, e *entry, f int) (again bool) {
 			return true
 		}
 		if *st&(flowBulk|flowSlow) == flowBulk {
-			n, dry := l.spliceSome(ref, e, f, left)
-			left -= n
+			n, spent, dry := l.spliceSome(ref, e, f, left)
+			left -= spent
 			if !dry {
 				continue
 			}
@@ -56,15 +60,17 @@ func (l *Loop) move(ref Ref, e *entry, f int) (again bool) {
 			}
 		}
 		n := l.copyOnce(ref, e, f)
-		left -= n
+		left -= max(n, leastCharge)
 		if n == len(l.buf) {
-			if *st&flowBulk == 0 && l.others() {
+			if fresh && l.others() {
 				left = 0 // bulk has just begun: its first turn is later
 			}
 			*st |= flowBulk
 			if *st&flowBlocked == 0 {
 				*st &^= flowSlow
 			}
+		} else if *st&flowSlow != 0 {
+			*st &^= flowBulk
 		}
 	}
 	if *st&(flowEOF|flowBlocked|flowShut) == flowEOF {
@@ -106,8 +112,10 @@ func (l *Loop) copyOnce(ref Ref, e *entry, f int) int {
 func (l *Loop) pass(ref Ref, e *entry, f int, p []byte) {
 	var n int
 	var errno unix.Errno
-	if e.flow[f]&flowFIN != 0 {
+	if e.flow[f]&(flowFIN|flowError) == flowFIN {
 		// The FIN, or the last bytes before it, are passed on next: one packet for both.
+		// Nothing follows in time if there is an error about: a reset waits until these
+		// bytes have been acknowledged.
 		n, errno = rawsock.WriteMore(int(e.fd[1-f]), p)
 	} else {
 		n, errno = rawsock.Write(int(e.fd[1-f]), p)
@@ -125,41 +133,42 @@ func (l *Loop) pass(ref Ref, e *entry, f int, p []byte) {
 	}
 }
 
-// spliceSome moves up to max bytes through a borrowed pipe, and returns how many; dry
-// says that copyOnce has to look at the source.
+// spliceSome moves up to max bytes through a borrowed pipe. It returns how many went,
+// and what that counts towards the turn; dry says that copyOnce has to look at the source.
 //
 // The pipe is empty before each fill, so EAGAIN says that the source is dry; or that
 // an urgent byte comes next, which splice(2) never gets past, and which makes it
 // return 0 as at the end of the stream once a FIN is behind it. In both cases copyOnce
 // has to look: only read(2) tells the truth. A reset is told once, to splice as well as
 // to read, and looks like the end of the stream from then on.
-func (l *Loop) spliceSome(ref Ref, e *entry, f, max int) (total int, dry bool) {
+func (l *Loop) spliceSome(ref Ref, e *entry, f, most int) (total, spent int, dry bool) {
 	p := l.opt.Pipes.get()
 	if p == nil {
-		return 0, true
+		return 0, 0, true
 	}
 	src, dst := int(e.fd[f]), int(e.fd[1-f])
-	for total < max {
-		n, errno := rawsock.Splice(src, p.w, min(p.size, max-total))
+	for spent < most {
+		n, errno := rawsock.Splice(src, p.w, min(p.size, most-spent))
 		if errno != 0 && errno != unix.EAGAIN && errno != unix.EINVAL {
 			// There may be bytes left behind an urgent one.
 			l.breakSide(e, f, errno)
 		}
-		if n <= 0 || errno != 0 {
+		if n <= 0 {
 			dry = true
 			break
 		}
+		spent += max(n, leastCharge)
 		for n > 0 {
 			m, errno := rawsock.Splice(p.r, dst, n)
 			if errno == unix.EAGAIN {
 				l.hold(e, f, held{pipe: p, n: n})
 				l.block(ref, e, f)
-				return total, false
+				return total, spent, false
 			}
 			if errno != 0 || m == 0 {
 				l.opt.Pipes.put(p, false)
 				l.breakSide(e, 1-f, errno)
-				return total, false
+				return total, spent, false
 			}
 			n -= m
 			total += m
@@ -168,7 +177,7 @@ func (l *Loop) spliceSome(ref Ref, e *entry, f, max int) (total int, dry bool) {
 		}
 	}
 	l.opt.Pipes.put(p, true)
-	return total, dry
+	return total, spent, dry
 }
 
 // drain writes what flow f holds back. It returns how much went, and whether that
@@ -224,8 +233,8 @@ func (l *Loop) moved(e *entry, f, n int) {
 }
 
 // block has the flow wait for room at its destination. EPOLLOUT joins the
-// registration the first time a tunnel needs it, and stays: it costs nothing until
-// the socket fills up again.
+// registration the first time a tunnel needs it, and stays: a TCP socket tells nothing
+// more until it has filled up again.
 func (l *Loop) block(ref Ref, e *entry, f int) {
 	e.flow[f] |= flowBlocked
 	if dst := Side(1 - f); e.armed&(1<<dst) == 0 {

@@ -59,6 +59,63 @@ func TestSlowReaderIsSplicedForAgain(t *testing.T) {
 	})
 }
 
+// A message of a tunnel with a slow reader ends its bulk, or all that it carries later
+// would wait behind other tunnels' turns.
+func TestSmallMessagesAfterBulkForASlowReader(t *testing.T) {
+	r := newRig(t, Options{})
+	x := r.tie("tcp4", Handover{}, nil)
+	r.do(func() { r.loop.table.get(x.ref).flow[Client] |= flowBulk | flowSlow })
+	x.echo()
+	r.do(func() {
+		if st := r.loop.table.get(x.ref).flow[Client]; st&flowBulk != 0 {
+			t.Errorf("after a small message the flow still counts as bulk: %b", st)
+		}
+	})
+}
+
+// However little a read brings, a turn ends after 64 of them.
+func TestTurnIsSoManyReads(t *testing.T) {
+	r := newRig(t, Options{})
+	x := r.tie("tcp4", Handover{}, nil)
+	r.do(func() {
+		x.write(Client, []byte("little"))
+		x.taken(Client)
+		e := r.loop.table.get(x.ref)
+		n, spent, dry := r.loop.spliceSome(x.ref, e, int(Client), leastCharge)
+		if n != 6 || spent != turnBytes/64 || dry {
+			t.Errorf("a read of 6 bytes moved %d and counts %d; asked for a second one: %v", n, spent, dry)
+		}
+	})
+	x.expectText(Upstream, "little")
+}
+
+// A tunnel that goes on with its bulk, and finds no pipe to be had, is copied for as
+// much at a turn as others are spliced for.
+func TestTurnWithoutAPipe(t *testing.T) {
+	r := newRig(t, Options{})
+	room := func(fd int) { rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUF, 2<<20) }
+	x := r.tie("tcp4", Handover{}, func(x *tied) {
+		rawsock.SetInt(x.near[Client], unix.SOL_SOCKET, unix.SO_RCVBUF, 2<<20)
+		room(x.near[Upstream])
+	})
+	const n = 300 << 10
+	r.loop.opt.Pipes.inUse.Add(pipesMost)
+	defer r.loop.opt.Pipes.inUse.Add(-pipesMost)
+	r.do(func() {
+		control(t, x.far[Client], room)
+		x.write(Client, stream(0).bytes(0, n))
+		x.taken(Client)
+		e := r.loop.table.get(x.ref)
+		e.flow[Client] |= flowMore | flowBulk
+		r.loop.ready = 2 // somebody else waits
+		r.loop.move(x.ref, e, int(Client))
+		if e.moved[Client] != n {
+			t.Errorf("%d of %d bytes moved in a turn", e.moved[Client], n)
+		}
+	})
+	x.expect(Upstream, stream(0), 0, n)
+}
+
 // An error that nobody finds when he looks, such as one that a call has been told of
 // already, leaves a tunnel as it was: no limit but the idle one applies.
 func TestErrorThatComesToNothing(t *testing.T) {
@@ -98,6 +155,9 @@ func TestErrorThatComesToNothingLater(t *testing.T) {
 		r.look()
 		x.fin(from)
 		x.expectEOF(1 - from)
+		if !eventually(func() bool { return rawsock.Unsent(x.near[1-from]) == 0 }) {
+			t.Fatal("the FIN is not acknowledged")
+		}
 		x.age(2 * time.Hour)
 		r.look()
 		x.expectEnd(HalfClosed, ByLoop)

@@ -294,9 +294,6 @@ func (l *Loop) runPosted() {
 // once that is done. It may be called from anywhere, more than once.
 func (l *Loop) Close() { l.Post(func() { l.stop = true }) }
 
-// Now is the loop's coarse clock: when this turn began.
-func (l *Loop) Now() time.Time { return l.start.Add(l.now) }
-
 // Turn numbers the loop's turns: in each it serves the events that wait.
 func (l *Loop) Turn() uint64 { return l.turns }
 
@@ -315,7 +312,7 @@ func (l *Loop) finish() {
 	for _, f := range left {
 		f()
 	}
-	l.EndTunnels()
+	l.endTunnels()
 	l.table.each(kindKept, func(ref Ref, _ *entry) { l.keeper.Drop(ref) })
 	for len(l.guests) > 0 {
 		ref := l.guests[len(l.guests)-1].ref

@@ -135,18 +135,18 @@ func TestCloseBeforeRun(t *testing.T) {
 	}
 }
 
-func TestEndTunnelsLeavesGuests(t *testing.T) {
+func TestEndOfTunnelsLeavesGuests(t *testing.T) {
 	r := newRig(t, Options{})
 	x := r.tie("tcp4", Handover{}, nil)
 	var guest Ref
 	r.do(func() {
 		guest = r.loop.Add(silent{})
-		r.loop.EndTunnels()
+		r.loop.endTunnels()
 	})
 	x.expectEnd(Stopped, ByLoop)
 	r.do(func() {
 		if r.loop.table.get(guest) == nil {
-			t.Error("EndTunnels ended a guest")
+			t.Error("endTunnels ended a guest")
 		}
 	})
 	if s := r.loop.Stats(); s.Guests != 1 || s.Tunnels != 0 {

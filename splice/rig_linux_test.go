@@ -218,6 +218,15 @@ func (x *tied) expect(side Side, s stream, off, n int) {
 	}
 }
 
+// expectText reads exactly text at the far end of side.
+func (x *tied) expectText(side Side, text string) {
+	x.Helper()
+	got := make([]byte, len(text))
+	if n, err := io.ReadFull(x.far[side], got); err != nil || string(got) != text {
+		x.Fatalf("read at side %d: %q, %v, wanted %q", side, got[:n], err, text)
+	}
+}
+
 // expectEOF demands that the far end of side reads an orderly end now.
 func (x *tied) expectEOF(side Side) {
 	x.Helper()

@@ -128,7 +128,7 @@ func TestPipeWithBytesInItIsNotUsedAgain(t *testing.T) {
 		})
 	}
 	stall()
-	r.do(r.loop.EndTunnels)
+	r.do(r.loop.endTunnels)
 	if inUse, idle := pipes.Counts(); inUse != 0 || idle != 0 || pipeFiles() != ends {
 		t.Errorf("%d pipes lent, %d kept, %d ends open after the only one ended full", inUse, idle, pipeFiles()-ends)
 	}
@@ -217,7 +217,7 @@ func TestEndInTheMidstOfBulkIsAReset(t *testing.T) {
 		})
 		goOn := r.hold()
 		sent := fill(x, from, 3<<20)
-		r.loop.Post(r.loop.EndTunnels) // comes behind the event of the bytes, and in one turn with it
+		r.loop.Post(r.loop.endTunnels) // comes behind the event of the bytes, and in one turn with it
 		goOn()
 		e := x.expectEnd(Stopped, ByLoop)
 		if moved := int(e.Up + e.Down); moved == 0 || moved >= sent {
@@ -249,7 +249,7 @@ func TestEndWithBytesHeldBackIsAReset(t *testing.T) {
 			if e := r.loop.table.get(x.ref); e.flow[from]&flowMore != 0 || e.held[from] == 0 {
 				t.Errorf("nothing is held back alone: %+v", *e)
 			}
-			r.loop.EndTunnels()
+			r.loop.endTunnels()
 		})
 		if _, err := io.Copy(io.Discard, onlyReader{x.far[1-from]}); !isReset(err) {
 			t.Errorf("the reader sees %v, wanted a reset", err)

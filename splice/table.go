@@ -61,7 +61,7 @@ type entry struct {
 	last    uint32 // tick in which the last byte moved
 	port    uint16 // of the client
 	addr    [16]byte
-	unsent  uint32 // while a reset waits: what was not acknowledged at the last look
+	unsent  uint32 // on Loop.half: what was not acknowledged at the last look
 	born    uint32 // tick in which it began, by the clock of the loop that it is on
 	opened  int64  // Unix nanoseconds, for End alone: that clock may be set
 	moved   [2]uint64

@@ -107,6 +107,9 @@ func (l *Loop) checkHalf() {
 			continue
 		}
 		if l.ticks()-e.last > limit {
+			l.watchUnsent(e) // no sooner, as it takes calls: who stands still has twice the limit then
+		}
+		if l.ticks()-e.last > limit {
 			l.end(ref, e, HalfClosed, ByLoop)
 			continue
 		}
@@ -118,11 +121,8 @@ func (l *Loop) checkHalf() {
 // watchUnsent takes what was acknowledged since the last look for bytes that moved:
 // the kernel may still be sending what the loop has long passed on.
 func (l *Loop) watchUnsent(e *entry) {
-	to := Upstream
-	if e.broken == 1<<Upstream {
-		to = Client
-	}
-	if n := uint32(rawsock.Unsent(int(e.fd[to]))); n != e.unsent {
+	n := uint32(rawsock.Unsent(int(e.fd[Client])) + rawsock.Unsent(int(e.fd[Upstream])))
+	if n != e.unsent {
 		e.unsent = n
 		e.last = l.ticks()
 	}

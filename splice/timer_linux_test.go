@@ -4,6 +4,9 @@ import (
 	"io"
 	"testing"
 	"time"
+
+	"github.com/wssplice/wssplice/splice/rawsock"
+	"golang.org/x/sys/unix"
 )
 
 // age makes the loop believe that x has moved no byte for d.
@@ -230,4 +233,45 @@ func TestExpireMayRemoveAndAdd(t *testing.T) {
 			t.Errorf("%d deadlines are left", r.loop.timed)
 		}
 	})
+}
+
+// A half-closed tunnel whose reader still takes what the loop passed on long ago does
+// not stand still; one whose reader stops does.
+func TestHalfCloseWaitsForTheReader(t *testing.T) {
+	r := newRig(t, Options{HalfCloseTimeout: time.Hour})
+	x := r.tie("tcp4", Handover{}, func(x *tied) {
+		rawsock.SetInt(x.near[Client], unix.SOL_SOCKET, unix.SO_RCVBUF, 2<<20)
+		rawsock.SetInt(x.near[Upstream], unix.SOL_SOCKET, unix.SO_SNDBUF, 2<<20)
+		control(t, x.far[Upstream], func(fd int) { shrink(fd, 16<<10) })
+	})
+	const n = 300 << 10
+	x.write(Client, stream(0).bytes(0, n))
+	x.fin(Client)
+	if !eventually(func() (shut bool) {
+		r.do(func() { shut = r.loop.table.get(x.ref).flow[Client]&flowShut != 0 })
+		return shut
+	}) {
+		t.Fatal("the FIN was not passed on")
+	}
+	pass := func() { // more time than the limit
+		x.age(2 * time.Hour)
+		r.look()
+	}
+	pass()
+	x.expect(Upstream, stream(0), 0, n/2)
+	if !eventually(func() bool { return rawsock.Unsent(x.near[Upstream]) < n/2 }) {
+		t.Fatal("the kernel does not send on")
+	}
+	pass()
+	x.write(Upstream, []byte("an answer"))
+	x.expectText(Client, "an answer")
+	// The kernel may have had some more to send since the last look.
+	alive := func() (is bool) {
+		r.do(func() { is = r.loop.table.get(x.ref) != nil })
+		return is
+	}
+	for looks := 0; looks < 5 && alive(); looks++ {
+		pass()
+	}
+	x.expectEnd(HalfClosed, ByLoop)
 }

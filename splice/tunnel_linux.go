@@ -26,7 +26,7 @@ func (l *Loop) Tunnel(ref Ref, h Handover) {
 	l.dropGuest(e)
 	e.kind, e.guest = kindTunnel, -1
 	e.addr, e.port = h.Peer.Addr().As16(), h.Peer.Port()
-	e.opened = l.Now().UnixNano()
+	e.opened = time.Now().UnixNano()
 	e.last = l.ticks()
 	e.born = e.last
 	l.count.Tunnels++
@@ -42,8 +42,8 @@ func (l *Loop) Tunnel(ref Ref, h Handover) {
 	l.advance(ref, e)
 }
 
-// EndTunnels ends every tunnel at once.
-func (l *Loop) EndTunnels() {
+// endTunnels ends every tunnel at once.
+func (l *Loop) endTunnels() {
 	l.table.each(kindTunnel, func(ref Ref, e *entry) { l.end(ref, e, Stopped, ByLoop) })
 }
 
@@ -70,7 +70,7 @@ func (l *Loop) tunnelReady(ref Ref, e *entry, side Side, ev Events) {
 	if ev&(Out|Gone|Broken) != 0 {
 		e.flow[1-side] &^= flowBlocked
 	}
-	if (e.flow[0]|e.flow[1])&flowBulk != 0 && (l.ready > 1 || l.waiting() > 0) {
+	if (e.flow[0]|e.flow[1])&flowBulk != 0 && l.others() {
 		l.queue(ref, e) // behind the small ones of this turn
 		return
 	}

@@ -200,6 +200,12 @@ func SetInt(fd, level, opt, value int) (errno syscall.Errno) {
 	return e
 }
 
+// SetString sets a socket option that is a name; s must not be empty.
+func SetString(fd, level, opt int, s string) (errno syscall.Errno) {
+	_, _, e := syscall.RawSyscall6(unix.SYS_SETSOCKOPT, uintptr(fd), uintptr(level), uintptr(opt), uintptr(unsafe.Pointer(unsafe.StringData(s))), uintptr(len(s)), 0)
+	return e
+}
+
 // ShutdownWrite sends a FIN behind what was written; reading goes on.
 func ShutdownWrite(fd int) (errno syscall.Errno) {
 	_, _, e := syscall.RawSyscall(unix.SYS_SHUTDOWN, uintptr(fd), unix.SHUT_WR, 0)
