@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 	"sync"
@@ -24,8 +25,10 @@ type front struct {
 	addrs   []net.Addr
 	workers []*worker
 	pipes   *splice.Pipes
-	unlink  []string // unix sockets to remove when accepting ends
-	once    sync.Once
+	// congestion is for sockets within this machine: see congestionNear.
+	congestion string
+	unlink     []string // unix sockets to remove when accepting ends
+	once       sync.Once
 }
 
 func (f *front) loopCount() int                  { return len(f.workers) }
@@ -49,6 +52,7 @@ type worker struct {
 func (p *Proxy) open() (err error) {
 	f := &p.front
 	f.pipes = splice.NewPipes()
+	f.congestion = congestionNear()
 	for range p.set.Loops {
 		l, err := splice.NewLoop(splice.Options{
 			IdleTimeout: timeLimit(p.set.TunnelIdleTimeout), HalfCloseTimeout: p.set.HalfCloseTimeout,
@@ -108,8 +112,8 @@ func (p *Proxy) listen(addr string) error {
 			return err
 		}
 	}
-	lc := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
-		return c.Control(func(fd uintptr) { p.setListenerOptions(int(fd), isUnix) })
+	lc := net.ListenConfig{Control: func(_, at string, c syscall.RawConn) error {
+		return c.Control(func(fd uintptr) { p.setListenerOptions(int(fd), at, isUnix) })
 	}}
 	lc.SetMultipathTCP(false)
 	ln, err := lc.Listen(context.Background(), network, address)
@@ -136,12 +140,15 @@ func (p *Proxy) listen(addr string) error {
 
 // setListenerOptions sets what every accepted socket inherits, so that nothing has
 // to be set on it. SO_OOBINLINE: an urgent byte stays in its place in the stream.
-func (p *Proxy) setListenerOptions(fd int, isUnix bool) {
+func (p *Proxy) setListenerOptions(fd int, at string, isUnix bool) {
 	if isUnix {
 		return
 	}
 	rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
 	p.setTCPOptions(fd, true)
+	if at, err := netip.ParseAddrPort(at); err == nil {
+		p.setCongestion(fd, at.Addr())
+	}
 }
 
 // takeListener takes the descriptor out of package net, which would wait for it in

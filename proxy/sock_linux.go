@@ -203,6 +203,7 @@ func (p *Proxy) prepare(fd int, a *address) {
 	rawsock.SetInt(fd, unix.SOL_SOCKET, unix.SO_OOBINLINE, 1)
 	if a.raw.TCP() {
 		p.setTCPOptions(fd, !a.ap.Addr().IsLoopback())
+		p.setCongestion(fd, a.ap.Addr())
 		// A head follows connect at once: it carries the acknowledgement that completes
 		// the connection, which the kernel would send on its own.
 		rawsock.SetInt(fd, unix.IPPROTO_TCP, unix.TCP_QUICKACK, 0)
