@@ -80,7 +80,7 @@ func (x *exchange) relayAnswer(n int, closing, persistent bool) (keep bool) {
 	}
 	body := x.res.Body(method)
 	keep = x.res.Persistent() && persistent && !closing
-	x.events = x.res.EventStream
+	x.untilClose, x.events = body.UntilClose(), x.res.EventStream
 	x.live(0)
 	take, berr := body.Next(x.ans.bytes()[n:])
 	first := x.ans.bytes()[:n+take]
@@ -131,7 +131,10 @@ func (x *exchange) relayBody(body httphead.Body, keep bool) bool {
 		}
 		alive, over := x.waitAlive(wait)
 		if over {
-			return x.outlived(&body)
+			// The client must not take what it got for the whole, or it might not come
+			// back: a FIN in the midst of the body, or finish's reset, tells it.
+			x.endAs(endLifetime, ByProxy, nil)
+			return false
 		}
 		resting = resting || alive != wait
 		x.armRead(alive)
@@ -142,7 +145,7 @@ func (x *exchange) relayBody(body httphead.Body, keep bool) bool {
 			case cerr != nil:
 				return x.clientLost(cerr)
 			case serr != nil:
-				return x.answerEnds(&body, serr)
+				return x.answerEnds(serr)
 			case n > 0:
 				continue
 			}
@@ -153,7 +156,7 @@ func (x *exchange) relayBody(body httphead.Body, keep bool) bool {
 			continue
 		}
 		if m == 0 {
-			return x.answerEnds(&body, err)
+			return x.answerEnds(err)
 		}
 	}
 	return keep
@@ -169,13 +172,14 @@ func (x *exchange) carryDown(c *carrier, max int64) (n int64, srcErr, dstErr err
 	return n, srcErr, dstErr
 }
 
-// answerEnds judges the end of the upstream's bytes within a body.
-func (x *exchange) answerEnds(body *httphead.Body, err error) bool {
-	if x.interrupted() {
-		return false
+// answerEnds judges the end of the upstream's bytes within a body. An orderly one is
+// left to the caller to name.
+func (x *exchange) answerEnds(err error) bool {
+	whole := err == io.EOF && x.untilClose
+	if whole {
+		x.untilClose = false
 	}
-	if err == io.EOF && body.UntilClose() {
-		x.endAs(endDone, ByUpstream, nil)
+	if x.interrupted() || whole {
 		return false
 	}
 	by, err, reset := brokenOff(err)

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"log/slog"
@@ -188,6 +189,7 @@ type ending struct {
 	by       Party
 	why      reason
 	opened   time.Time
+	seatless bool // it was refused for want of a seat
 	up, down uint64
 	err      error // the socket's, if there was one; never holds bytes of a request
 }
@@ -196,7 +198,7 @@ type ending struct {
 // each, when its descriptors are closed, and nothing else logs an end.
 func (p *Proxy) ended(e *ending) {
 	// The seat first: who sees the count go down must find it free.
-	last := p.seats.leave(e.peer.Addr())
+	last := p.seats.leave(e.peer.Addr(), !e.seatless)
 	p.count.now[e.step].Add(-1)
 	p.count.closed[e.step][e.by][e.why].Add(1)
 	if last {
@@ -214,6 +216,13 @@ func (p *Proxy) ended(e *ending) {
 		attrs = append(attrs, slog.Any("err", e.err))
 	}
 	p.log.LogAttrs(context.Background(), slog.LevelDebug, "connection ended", attrs...)
+}
+
+// loggable is what a log may show of a path: a question mark that was encoded does not
+// make a query of what follows, and a client may have meant it to be one.
+func loggable(path []byte) string {
+	path, _, _ = bytes.Cut(path, []byte("%"))
+	return string(path)
 }
 
 func peerName(a netip.AddrPort) string {

@@ -36,7 +36,17 @@ func (x *exchange) connect() (fresh, ok bool) {
 			x.refuse(a.last, "")
 			return false, false
 		}
-		time.Sleep(pause)
+		x.pause(pause)
+	}
+}
+
+// pause waits, but not for who has left meanwhile.
+func (x *exchange) pause(d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-x.interruption():
 	}
 }
 
@@ -52,9 +62,8 @@ func (x *exchange) connectRound(a *attempts) bool {
 		if addr == nil {
 			break
 		}
-		s, err := x.p.dialSock(addr, limit)
+		err := x.dialUpstream(addr, limit, a.err != nil)
 		if err == nil {
-			x.setUpstream(s)
 			return true
 		}
 		a.failed(dialReason(err), err)
@@ -81,8 +90,9 @@ func (x *exchange) awaitAddresses(a *attempts) []address {
 		return x.p.set.up.addresses(time.Now())
 	case <-timer.C:
 		a.failed(refusedResolve, errResolveSlow)
-		return nil
+	case <-x.interruption():
 	}
+	return nil
 }
 
 // warnDial tells the operator that clients are being refused for want of an upstream.

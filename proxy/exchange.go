@@ -39,6 +39,7 @@ type exchange struct {
 	req10      bool // the request is HTTP/1.0
 	toldToGoOn bool // a 100 came for it
 	headOnly   bool // the request is a HEAD: its answer has no body
+	untilClose bool // its body is under way, and the client takes a FIN for its end
 	events     bool // the answer is an event stream: it has the idle limit of a tunnel
 	mayLeave   bool // and may leave for the loop, as nothing of the request is left to send
 
@@ -53,7 +54,8 @@ type exchange struct {
 
 	// What others may touch: the loop's watch on the client, drain and stop.
 	mu       sync.Mutex
-	upMu     sock // up, under mu, for interrupt
+	upMu     sock          // up, under mu, for interrupt
+	wake     chan struct{} // under mu: closed by interrupt, see interruption
 	gone     atomic.Bool
 	stop     atomic.Bool
 	relaying atomic.Bool // where there are no loops: it is a tunnel
@@ -102,10 +104,18 @@ func (x *exchange) goesOn() bool {
 	}
 	x.p.count.move(&x.step, StepHead)
 	if x.p.draining.Load() {
-		x.endAs(endStopped, ByProxy, nil)
+		x.drained()
 		return false
 	}
 	return true
+}
+
+// drained ends the connection because the proxy drains. An answer may be on its way
+// yet, and a request behind it that nobody will read.
+func (x *exchange) drained() {
+	x.endAs(endStopped, ByProxy, nil)
+	x.dropUpstream()
+	x.linger()
 }
 
 // readHead reads until a head is complete and returns its length. Before its first
@@ -124,7 +134,7 @@ func (x *exchange) readHead() (n int, ok bool) {
 		defer x.idle.Store(false)
 	}
 	if x.stop.Load() || !begun && x.p.draining.Load() {
-		x.endAs(endStopped, ByProxy, nil)
+		x.drained()
 		return 0, false
 	}
 	for {
@@ -147,13 +157,15 @@ func (x *exchange) readHead() (n int, ok bool) {
 				x.idle.Store(false)
 				x.clientRead.until = 0 // from here on, exactly
 				x.clientRead.read(x.client, x.p.set.HeadTimeout)
+				if x.stop.Load() {
+					x.client.SetReadDeadline(past) // halt's may have come before
+				}
 			}
 			seen = x.in.len()
 		}
 		x.in.room(x.p.set.HeadBytes + 1)
 		m, err := x.client.Fill(&x.in)
 		if m > 0 {
-			x.p.count.fromClient.Add(uint64(m))
 			continue
 		}
 		switch {
@@ -200,14 +212,13 @@ func (x *exchange) linger() {
 		return
 	}
 	x.client.SetReadDeadline(deadline(lingerTime))
-	x.in.drop()
+	x.took(x.in.len())
 	for left := lingerBytes; left > 0 && !x.stop.Load(); {
 		n, err := x.client.Fill(&x.in)
-		x.p.count.fromClient.Add(uint64(n))
 		if n == 0 || err != nil {
 			return
 		}
-		x.in.drop()
+		x.took(n)
 		left -= n
 	}
 }
@@ -217,12 +228,23 @@ const (
 	lingerBytes = 1 << 20
 )
 
-// toClient writes p whole.
-func (x *exchange) toClient(p []byte) error {
-	x.armClient()
-	n, err := x.client.Write(p)
-	x.p.count.toClient.Add(uint64(n))
-	x.downBytes += uint64(n)
+// took drops the first n bytes of x.in, and counts them. What becomes of the rest is
+// not known before: bytes behind an upgrade's head are the loop's to count.
+func (x *exchange) took(n int) {
+	x.p.count.fromClient.Add(uint64(n))
+	x.in.consume(n)
+}
+
+// toClient writes p whole. The time limit begins anew with every part that goes out.
+func (x *exchange) toClient(p []byte) (err error) {
+	for len(p) > 0 && err == nil {
+		x.armClient()
+		var n int
+		n, err = x.client.WriteSome(p)
+		x.p.count.toClient.Add(uint64(n))
+		x.downBytes += uint64(n)
+		p = p[n:]
+	}
 	return err
 }
 
@@ -266,7 +288,25 @@ func (x *exchange) interrupt() {
 		x.upMu.SetReadDeadline(past)
 		x.upMu.SetWriteDeadline(past)
 	}
+	if x.wake != nil {
+		close(x.wake)
+		x.wake = nil
+	}
 	x.mu.Unlock()
+}
+
+// interruption is for a wait that has no socket yet: it is closed by interrupt, or is
+// closed already if that has come before.
+func (x *exchange) interruption() <-chan struct{} {
+	wake := make(chan struct{})
+	x.mu.Lock()
+	if x.gone.Load() || x.stop.Load() {
+		close(wake)
+	} else {
+		x.wake = wake
+	}
+	x.mu.Unlock()
+	return wake
 }
 
 // halt ends the exchange at once.
@@ -296,10 +336,14 @@ func (x *exchange) interrupted() bool {
 // finish closes what is open and reports the end.
 func (x *exchange) finish() {
 	x.dropUpstream()
+	x.took(x.in.len())
 	x.in.release()
 	x.ans.release()
 	if x.passedOn {
 		return
+	}
+	if x.untilClose {
+		x.client.Reset()
 	}
 	x.client.Close()
 	x.endAs(endDone, ByClient, nil)

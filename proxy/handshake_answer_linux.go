@@ -86,7 +86,7 @@ func (h *handshake) answer(data []byte, more bool) (left []byte, done bool, err 
 			return data, true, nil
 		case status >= 200:
 			w.p.count.refused[refusedByUpstream].Add(1)
-			h.toRefusedExchange(data)
+			h.toAnsweredExchange(data, (*exchange).serveRefused)
 			return data, true, nil
 		}
 		// Interim answers are for the client, and at once (RFC 9110 section 15.2). It

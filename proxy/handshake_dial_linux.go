@@ -70,7 +70,7 @@ func (h *handshake) connectNext() {
 			h.dialFailed()
 			return
 		}
-		fd, _, err := w.p.reach(addr, now)
+		fd, _, err := w.p.reach(addr, now, h.dial.err != nil)
 		if err != nil {
 			h.dial.failed(dialReason(err), err)
 			continue

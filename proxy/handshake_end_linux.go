@@ -64,7 +64,7 @@ func (h *handshake) finish() {
 	if h.extra {
 		w.refusing--
 	}
-	h.ended.peer, h.ended.step, h.ended.opened = h.peer, h.step, h.opened
+	h.ended.peer, h.ended.step, h.ended.opened, h.ended.seatless = h.peer, h.step, h.opened, h.extra
 	w.loop.Remove(h.ref)
 	e := h.ended
 	h.free()
@@ -81,20 +81,22 @@ type place struct {
 // The loop goes on watching the socket for one thing: that the client leaves.
 func (h *handshake) toExchange(data []byte) {
 	x := h.newExchange(data)
+	h.got -= len(data) // they are the exchange's to count, see took
 	h.free()
 	x.p.start(x, x.serve)
 }
 
-// toRefusedExchange hands over a handshake that the upstream answered with something
-// else than 101: the answer is relayed whole, and both sides close.
-func (h *handshake) toRefusedExchange(answer []byte) {
+// toAnsweredExchange hands the client, the upstream and what was read of its answer to
+// a goroutine that goes on with serve.
+func (h *handshake) toAnsweredExchange(answer []byte, serve func(*exchange)) {
 	up := h.w.loop.Release(h.ref, splice.Upstream)
 	h.up = -1
 	x := h.newExchange(nil)
 	x.setUpstream(newSock(up))
+	x.upBytes = uint64(h.length)
 	x.ans.add(answer) // may lie in h.out
 	h.free()
-	x.p.start(x, x.serveRefused)
+	x.p.start(x, func() { serve(x) })
 }
 
 func (h *handshake) newExchange(data []byte) *exchange {
@@ -102,15 +104,15 @@ func (h *handshake) newExchange(data []byte) *exchange {
 	x := &exchange{p: w.p, peer: h.peer, opened: h.opened, step: h.step}
 	x.in.add(data)
 	w.loop.SetDeadline(h.ref, 0)
+	w.loop.Replace(h.ref, x)
 	x.take(w, h.ref, h.client)
 	return x
 }
 
-// take makes x the guest behind ref, and the owner of the client's descriptor. It
+// take makes x, which is the guest behind ref, the owner of the client's descriptor. It
 // stays in the epoll set, for its FIN, until x closes it.
 func (x *exchange) take(w *worker, ref splice.Ref, client int) {
 	x.place = place{w, ref}
-	w.loop.Replace(ref, x)
 	x.client = newSock(client)
 	w.loop.Rewatch(ref, splice.Client, splice.FIN)
 	w.loop.Forget(ref, splice.Client)
@@ -129,6 +131,14 @@ func (x *exchange) Expire() {}
 // Drop is called when the loop closes. See splice.Handler.
 func (x *exchange) Drop() { x.halt() }
 
+// unwatch closes the client's descriptor in favour of a duplicate of it. It has to leave
+// the epoll set by itself: what is closed stays there as long as a duplicate is open.
+func (x *exchange) unwatch() {
+	s := x.client.(*fdSock)
+	s.raw.Control(func(fd uintptr) { x.place.w.loop.Unwatch(int(fd)) })
+	s.Close()
+}
+
 // leave ends the loop's watch; the descriptor is closed already.
 func (x *exchange) leave() {
 	l, ref := x.place.w.loop, x.place.ref
@@ -144,19 +154,18 @@ func (x *exchange) leave() {
 // handshake begins on a fresh one.
 func (x *exchange) upgrade(verdict, int) {
 	x.dropUpstream()
-	w, ref := x.place.w, x.place.ref
-	fd, err := x.client.(*fdSock).release(func(fd int) { w.loop.Unwatch(fd) })
+	fd, err := x.client.(*fdSock).duplicate()
 	if err != nil {
-		x.endAs(refusedDescriptors, ByProxy, err)
+		x.refuse(refusedDescriptors, "")
 		return
 	}
 	x.passedOn = true
-	peer, opened, step := x.peer, x.opened, x.step
+	x.unwatch()
+	w, ref, peer, opened, step := x.place.w, x.place.ref, x.peer, x.opened, x.step
 	data := append([]byte(nil), x.in.bytes()...)
-	ok := w.loop.Post(func() { w.resume(ref, fd, peer, opened, step, data) })
-	if !ok {
-		rawsock.Close(fd)
-		w.p.ended(&ending{why: endStopped, by: ByProxy, peer: peer, opened: opened, step: step})
+	x.in.drop() // the handshake counts them
+	if !w.loop.Post(func() { w.resume(ref, fd, peer, opened, step, data) }) {
+		w.tooLate(fd, peer, opened, step, data)
 	}
 }
 
@@ -164,12 +173,11 @@ func (x *exchange) upgrade(verdict, int) {
 // begins with the upgrade's complete head.
 func (w *worker) resume(ref splice.Ref, fd int, peer netip.AddrPort, opened time.Time, step Step, data []byte) {
 	if w.loop.Guest(ref) == nil { // the loop is closing
-		rawsock.Close(fd)
-		w.p.ended(&ending{why: endStopped, by: ByProxy, peer: peer, opened: opened, step: step})
+		w.tooLate(fd, peer, opened, step, data)
 		return
 	}
 	h := w.newHandshake()
-	h.ref, h.client, h.peer, h.opened, h.step, h.unread = ref, fd, peer, opened, step, true
+	h.ref, h.client, h.peer, h.opened, h.step, h.unread, h.got = ref, fd, peer, opened, step, true, len(data)
 	w.loop.Replace(ref, h)
 	w.loop.Own(ref, splice.Client, fd)
 	n, err := httphead.End(data, 0, w.p.set.limits)
@@ -178,4 +186,11 @@ func (w *worker) resume(ref splice.Ref, fd int, peer netip.AddrPort, opened time
 		return
 	}
 	h.request(data, n)
+}
+
+// tooLate ends a connection that comes back to a loop that has ended.
+func (w *worker) tooLate(fd int, peer netip.AddrPort, opened time.Time, step Step, data []byte) {
+	rawsock.Close(fd)
+	w.p.count.fromClient.Add(uint64(len(data)))
+	w.p.ended(&ending{why: endStopped, by: ByProxy, peer: peer, opened: opened, step: step})
 }

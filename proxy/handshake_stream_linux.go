@@ -51,7 +51,8 @@ func (h *handshake) eventsAnswered(data []byte, n int) {
 	body := res.Body([]byte("GET"))
 	take, err := body.Next(data[n:])
 	if !res.EventStream || res.Status != 200 || err != nil || body.Done() || n+take > plainlyRoom {
-		h.toAnsweredExchange(data)
+		persistent := h.persistent
+		h.toAnsweredExchange(data, func(x *exchange) { x.serveAnswered(persistent) })
 		return
 	}
 	p.count.requests.Add(1)
@@ -70,19 +71,6 @@ func (h *handshake) eventsAnswered(data []byte, n int) {
 // plainlyRoom is what a socket takes that has been sent nothing yet: it is less than
 // the smallest buffer that can be configured (4 KiB, tcp(7)).
 const plainlyRoom = 4 << 10
-
-// toAnsweredExchange hands the client, the upstream and the answer to a goroutine.
-func (h *handshake) toAnsweredExchange(answer []byte) {
-	up := h.w.loop.Release(h.ref, splice.Upstream)
-	h.up = -1
-	x := h.newExchange(nil)
-	x.setUpstream(newSock(up))
-	x.ans.add(answer) // may lie in h.out
-	x.upBytes = uint64(h.length)
-	persistent := h.persistent
-	h.free()
-	x.p.start(x, func() { x.serveAnswered(persistent) })
-}
 
 // serveAnswered relays the answer in x.ans, whose head is complete, and goes on.
 func (x *exchange) serveAnswered(persistent bool) {

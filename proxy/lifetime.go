@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/wssplice/wssplice/httphead"
 	"github.com/wssplice/wssplice/splice"
 )
 
@@ -29,15 +28,4 @@ func (x *exchange) waitAlive(wait time.Duration) (alive time.Duration, over bool
 		alive = wait
 	}
 	return alive, left <= 0
-}
-
-// outlived ends an event stream that has lived long enough. The client must not take
-// what it got for the whole, or it might not come back: a FIN in the middle of a body
-// says that something is missing, unless the body lasts until the FIN.
-func (x *exchange) outlived(body *httphead.Body) bool {
-	x.endAs(endLifetime, ByProxy, nil)
-	if body.UntilClose() {
-		x.client.Reset()
-	}
-	return false
 }

@@ -3,6 +3,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,8 +22,8 @@ type front struct {
 	addrs     []net.Addr
 	listeners []net.Listener
 	accepting sync.WaitGroup
-	closed    chan struct{}
-	closeOnce sync.Once
+	stopped   context.Context // done when everything has to end
+	stop      context.CancelFunc
 }
 
 func (f *front) loopCount() int                  { return 0 }
@@ -33,7 +34,7 @@ func (f *front) pipeCounts() (inUse, idle int64) { return 0, 0 }
 type place struct{}
 
 func (p *Proxy) open() error {
-	p.front.closed = make(chan struct{})
+	p.front.stopped, p.front.stop = context.WithCancel(context.Background())
 	for _, addr := range p.set.Listen {
 		network, address := "tcp", addr
 		if path, ok := strings.CutPrefix(addr, "unix:"); ok {
@@ -65,7 +66,7 @@ func (p *Proxy) Serve() error {
 		p.front.accepting.Go(func() { p.accept(ln) })
 	}
 	p.front.accepting.Wait()
-	<-p.front.closed
+	<-p.front.stopped.Done()
 	p.running.Wait()
 	return nil
 }
@@ -102,6 +103,7 @@ func (p *Proxy) accepted(c net.Conn) {
 		if !ok {
 			defer x.finish()
 			x.refuse(why, "")
+			x.end.seatless = true
 			return
 		}
 		x.serve()
@@ -116,7 +118,7 @@ func (p *Proxy) stopAccepting() {
 func (p *Proxy) closeFront() {
 	p.serving.Store(true)
 	p.closeListeners()
-	p.front.closeOnce.Do(func() { close(p.front.closed) })
+	p.front.stop()
 }
 
 func (p *Proxy) setTCPOptions(c *net.TCPConn) {
@@ -150,6 +152,9 @@ func (s netSock) Fill(b *inbuf) (int, error) {
 	b.w += n
 	return n, err
 }
+
+// WriteSome writes a small part: package net goes on until all of it is written.
+func (s netSock) WriteSome(p []byte) (int, error) { return s.Write(p[:min(len(p), 4<<10)]) }
 
 func (s netSock) CloseWrite() error {
 	if c, ok := s.Conn.(interface{ CloseWrite() error }); ok {

@@ -96,7 +96,7 @@ func (p *Proxy) Drain(ctx context.Context) (closed int) {
 		}
 	}
 	p.mu.Unlock()
-	for p.seats.taken.Load() > 0 {
+	for p.seats.present.Load() > 0 {
 		select {
 		case <-p.empty:
 			continue
@@ -104,7 +104,7 @@ func (p *Proxy) Drain(ctx context.Context) (closed int) {
 		}
 		break
 	}
-	closed = int(p.seats.taken.Load())
+	closed = int(p.seats.present.Load())
 	p.Close()
 	return closed
 }

@@ -34,7 +34,7 @@ func (x *exchange) roundTrip(n int) bool {
 		var sent int
 		sent, werr = x.toUpstream(whole)
 		if !body.Done() {
-			x.in.consume(n + take)
+			x.took(n + take)
 			up = x.startUpload(body)
 		}
 		var why reason
@@ -55,7 +55,7 @@ func (x *exchange) roundTrip(n int) bool {
 	}
 	x.p.count.requests.Add(1)
 	if up == nil {
-		x.in.consume(n + take)
+		x.took(n + take)
 	}
 	up.answered(x)
 	x.mayLeave = up == nil && x.res.EventStream && x.res.Status == 200
@@ -110,13 +110,17 @@ func idempotent(method []byte) bool {
 	return false
 }
 
-// toUpstream writes p whole.
-func (x *exchange) toUpstream(p []byte) (int, error) {
-	x.armWrite()
-	n, err := x.up.Write(p)
-	x.p.count.toUpstream.Add(uint64(n))
-	x.upBytes += uint64(n)
-	return n, err
+// toUpstream writes p whole, as toClient does, and returns how much of it went out.
+func (x *exchange) toUpstream(p []byte) (sent int, err error) {
+	for sent < len(p) && err == nil {
+		x.armWrite()
+		var n int
+		n, err = x.up.WriteSome(p[sent:])
+		x.p.count.toUpstream.Add(uint64(n))
+		x.upBytes += uint64(n)
+		sent += n
+	}
+	return sent, err
 }
 
 // armRead sets the time limit for reading from the upstream, and armWrite for writing
@@ -158,6 +162,9 @@ func (x *exchange) serveRefused() {
 // nothing more is wanted of it. unread says that the client may still be sending.
 func (x *exchange) partOrderly(unread bool) {
 	x.dropUpstream()
+	if x.untilClose {
+		return // no FIN: see finish
+	}
 	if x.end.why == endDone || x.end.why == refusedByUpstream || unread {
 		x.linger()
 	}

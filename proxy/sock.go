@@ -5,9 +5,10 @@ import "time"
 // sock is a connected socket in blocking style: what an exchange reads and writes.
 // One goroutine may read while another writes; deadlines may be set by any.
 type sock interface {
-	Read(p []byte) (int, error) // io.EOF at the end of the stream
-	Write(p []byte) (int, error)
-	Fill(b *inbuf) (int, error) // reads once, behind what is in b
+	Fill(b *inbuf) (int, error) // reads once, behind what is in b; io.EOF at the end of the stream
+	// WriteSome waits until something of p can be written, and writes what there is room
+	// for: so a time limit is for the next bytes, not for all of p.
+	WriteSome(p []byte) (int, error)
 	SetReadDeadline(t time.Time) error
 	SetWriteDeadline(t time.Time) error
 	CloseWrite() error // sends a FIN

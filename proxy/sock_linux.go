@@ -30,8 +30,8 @@ type fdSock struct {
 
 // transfer is the read or the write under way.
 type transfer struct {
-	p     []byte
-	buf   *inbuf // where a read goes that brings no memory of its own
+	p     []byte // what is written
+	buf   *inbuf // where a read goes
 	n     int
 	errno syscall.Errno
 }
@@ -41,20 +41,17 @@ func newSock(fd int) *fdSock {
 	f := os.NewFile(uintptr(fd), "socket")
 	raw, _ := f.SyscallConn()
 	s := &fdSock{File: f, raw: raw}
-	s.readReady, s.writeReady, s.peek = s.readOnce, s.writeAll, s.peekOnce
+	s.readReady, s.writeReady, s.peek = s.readOnce, s.writeSome, s.peekOnce
 	return s
 }
 
-func (s *fdSock) Read(p []byte) (int, error) { return s.read(transfer{p: p}) }
-
 // Fill reads once behind what is in b. While it waits an empty b holds no memory: a
 // connection that idles between requests, or listens to an event stream, is cheap.
-func (s *fdSock) Fill(b *inbuf) (int, error) { return s.read(transfer{buf: b}) }
-
-func (s *fdSock) read(t transfer) (int, error) {
-	s.in = t
+func (s *fdSock) Fill(b *inbuf) (int, error) {
+	s.in.buf = b
 	err := s.raw.Read(s.readReady)
-	t, s.in = s.in, transfer{}
+	t := s.in
+	s.in = transfer{}
 	switch {
 	case err != nil:
 		return 0, err
@@ -68,21 +65,15 @@ func (s *fdSock) read(t transfer) (int, error) {
 
 func (s *fdSock) readOnce(fd uintptr) bool {
 	t := &s.in
-	p := t.p
-	if t.buf != nil {
-		p = t.buf.free()
-	}
-	t.n, t.errno = rawsock.Read(int(fd), p)
-	if t.buf != nil {
-		t.buf.w += max(t.n, 0)
-		if t.errno == unix.EAGAIN && t.buf.len() == 0 {
-			t.buf.release()
-		}
+	t.n, t.errno = rawsock.Read(int(fd), t.buf.free())
+	t.buf.w += max(t.n, 0)
+	if t.errno == unix.EAGAIN && t.buf.len() == 0 {
+		t.buf.release()
 	}
 	return t.errno != unix.EAGAIN
 }
 
-func (s *fdSock) Write(p []byte) (int, error) {
+func (s *fdSock) WriteSome(p []byte) (int, error) {
 	s.out = transfer{p: p}
 	err := s.raw.Write(s.writeReady)
 	t := s.out
@@ -93,12 +84,12 @@ func (s *fdSock) Write(p []byte) (int, error) {
 	return t.n, err
 }
 
-func (s *fdSock) writeAll(fd uintptr) bool {
+func (s *fdSock) writeSome(fd uintptr) bool {
 	t := &s.out
 	for t.n < len(t.p) {
 		n, errno := rawsock.Write(int(fd), t.p[t.n:])
 		if errno == unix.EAGAIN {
-			return false
+			return t.n > 0
 		}
 		if errno != 0 {
 			t.errno = errno
@@ -128,19 +119,12 @@ func (s *fdSock) Quiet() bool {
 
 func (s *fdSock) peekOnce(fd uintptr) { s.quiet = rawsock.Quiet(int(fd)) }
 
-// release takes the descriptor back out of Go's poller and file. It has another
-// number afterwards, since an os.File cannot be closed without its descriptor;
-// leave is called with the old number before that is closed.
-func (s *fdSock) release(leave func(fd int)) (fd int, err error) {
-	fd = -1
-	cerr := s.raw.Control(func(old uintptr) {
-		leave(int(old))
-		fd, err = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
-	})
+// duplicate makes another descriptor: an os.File cannot be closed without its own.
+func (s *fdSock) duplicate() (fd int, err error) {
+	cerr := s.raw.Control(func(old uintptr) { fd, err = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0) })
 	if cerr != nil {
 		err = cerr
 	}
-	s.Close()
 	return fd, err
 }
 
@@ -167,17 +151,25 @@ func makeAddress(ap netip.AddrPort, path string) (address, error) {
 	return address{path: path, raw: raw}, nil
 }
 
-// dialSock connects to a in blocking style.
-func (p *Proxy) dialSock(a *address, limit time.Duration) (sock, error) {
-	fd, up, err := p.reach(a, time.Now())
+// dialUpstream connects to a in blocking style. The socket is the exchange's while it
+// still connects, so that interrupt ends the wait.
+func (x *exchange) dialUpstream(a *address, limit time.Duration, again bool) error {
+	fd, up, err := x.p.reach(a, time.Now(), again)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s := newSock(fd)
+	x.setUpstream(s)
 	if up {
-		return s, nil
+		return nil
 	}
-	s.SetWriteDeadline(deadline(limit))
+	x.mu.Lock()
+	if x.gone.Load() || x.stop.Load() {
+		s.SetWriteDeadline(past) // it may be newer than the interrupt
+	} else {
+		s.SetWriteDeadline(deadline(limit))
+	}
+	x.mu.Unlock()
 	var errno syscall.Errno
 	err = s.raw.Write(func(fd uintptr) bool {
 		// Asked anew each time: the event may have come before the wait began.
@@ -191,10 +183,9 @@ func (p *Proxy) dialSock(a *address, limit time.Duration) (sock, error) {
 		err = errno
 	}
 	if err != nil {
-		s.Close()
-		return nil, err
+		x.dropUpstream()
 	}
-	return s, nil
+	return err
 }
 
 // prepare sets on a socket to the upstream what sockets from the clients inherit

@@ -4,6 +4,7 @@ package proxy
 
 import (
 	"log/slog"
+	"net/netip"
 	"syscall"
 	"time"
 
@@ -12,8 +13,9 @@ import (
 )
 
 // reach makes a socket and begins to connect it to a, by the first of the ways there
-// on which that can be done. up: it is connected already.
-func (p *Proxy) reach(a *address, now time.Time) (fd int, up bool, err error) {
+// on which that can be done. up: it is connected already. again says that an attempt
+// has failed before.
+func (p *Proxy) reach(a *address, now time.Time, again bool) (fd int, up bool, err error) {
 	first := p.set.from.first(len(a.ways))
 	var worst syscall.Errno
 	for i := range a.ways {
@@ -22,6 +24,9 @@ func (p *Proxy) reach(a *address, now time.Time) (fd int, up bool, err error) {
 		}
 		fd, errno := p.reachBy(a, &a.ways[(first+i)%len(a.ways)], now)
 		switch {
+		case (errno == 0 || errno == unix.EINPROGRESS) && again && metItself(fd, a):
+			rawsock.Reset(fd)
+			return -1, false, unix.ECONNREFUSED
 		case errno == 0 || errno == unix.EINPROGRESS:
 			return fd, errno == 0, nil
 		case !notByWay(errno):
@@ -64,6 +69,21 @@ func (p *Proxy) reachBy(a *address, w *way, now time.Time) (fd int, errno syscal
 		w.ranOut(now)
 	}
 	return -1, errno
+}
+
+// metItself says whether fd is connected to itself. That happens when nobody listens on
+// an address of this machine and the kernel happens to choose its port as the local one:
+// TCP lets two ends connect to each other at once (RFC 9293 section 3.5), also if they are
+// the same. Such a socket would keep the port from the server that is to come. It takes
+// some ten thousand connects to a server that is down, so only redials look.
+func metItself(fd int, a *address) bool {
+	switch sa, _ := unix.Getsockname(fd); sa := sa.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(sa.Addr), uint16(sa.Port)) == a.ap
+	case *unix.SockaddrInet6:
+		return netip.AddrPortFrom(netip.AddrFrom16(sa.Addr), uint16(sa.Port)) == netip.AddrPortFrom(a.ap.Addr().WithZone(""), a.ap.Port())
+	}
+	return false
 }
 
 // warnSource tells the operator that a source has been lost since the start; the

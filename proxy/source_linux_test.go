@@ -49,7 +49,7 @@ func TestManyConnectionsTakeAnyPort(t *testing.T) {
 		t.Skip("this kernel prefers one parity whatever range it is given")
 	}
 	reach := func() int {
-		fd, _, err := p.reach(to, time.Now())
+		fd, _, err := p.reach(to, time.Now(), false)
 		if err != nil {
 			t.Fatal(err)
 		}

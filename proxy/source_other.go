@@ -10,8 +10,11 @@ import (
 	"time"
 )
 
-// dialSock connects to a, by the first of the ways there on which that can be done.
-func (p *Proxy) dialSock(a *address, limit time.Duration) (sock, error) {
+// dialUpstream connects to a, by the first of the ways there on which that can be done.
+// That a redial of an address of this machine may meet with itself is known to package
+// net.
+func (x *exchange) dialUpstream(a *address, limit time.Duration, _ bool) error {
+	p := x.p
 	first := p.set.from.first(len(a.ways))
 	end := time.Now().Add(min(limit, time.Hour))
 	var worst error
@@ -20,17 +23,18 @@ func (p *Proxy) dialSock(a *address, limit time.Duration) (sock, error) {
 		var errno syscall.Errno
 		switch {
 		case err == nil:
-			return s, nil
+			x.setUpstream(s)
+			return nil
 		case !errors.As(err, &errno) || !notByWay(errno):
-			return nil, err
+			return err
 		case worst == nil || errno == syscall.EADDRNOTAVAIL:
 			worst = err
 		}
 	}
-	return nil, worst
+	return worst
 }
 
-// dialBy is dialSock by one way.
+// dialBy is dialUpstream by one way.
 func (p *Proxy) dialBy(a *address, w *way, end time.Time) (sock, error) {
 	begun := time.Now()
 	if w.barred(begun) {
@@ -45,7 +49,7 @@ func (p *Proxy) dialBy(a *address, w *way, end time.Time) (sock, error) {
 		d.LocalAddr = net.TCPAddrFromAddrPort(netip.AddrPortFrom(w.from.ip, 0))
 		d.Control = takeNoPort
 	}
-	c, err := d.Dial(network, addr)
+	c, err := d.DialContext(p.front.stopped, network, addr)
 	if err != nil {
 		if errors.Is(err, syscall.EADDRNOTAVAIL) {
 			w.ranOut(begun)

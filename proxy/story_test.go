@@ -43,10 +43,14 @@ package proxy_test
 //
 //	U down, U up        nothing listens there any more; something does again
 //	U refused           wait until the proxy dials and the kernel has refused
+//	U dialled           wait until the proxy dials
 //	U none              no connection was dialled (and not yet taken up)
 //	idle                wait until the proxy counts no connection
+//	wait 1s             time passes: for limits that must be over by then
+//	drain, stop         the proxy is told to
 //	stats upgrades=1 requests=2 refused=1
-//	closed STEP PARTY   what the counters say of one connection that ended
+//	closed STEP PARTY   what the counters say of one connection that ended;
+//	                    a third word is the reason
 //
 // stats and closed are looked at when all is over, wherever they stand. At the
 // end every story is checked for bytes and dials that it does not mention, and
@@ -141,8 +145,8 @@ func (st *story) add(no int, s string) error {
 	case "stats", "closed":
 		st.after = append(st.after, line{no: no, verb: word, arg: rest})
 		return nil
-	case "--", "idle":
-		st.lines = append(st.lines, line{no: no, verb: word})
+	case "--", "idle", "wait", "drain", "stop":
+		st.lines = append(st.lines, line{no: no, verb: word, arg: rest})
 		return nil
 	case "tunnel":
 		for _, s := range []string{"C> @upgrade /ws", "U< @upgrade /ws", "U> @101", "C< @101"} {

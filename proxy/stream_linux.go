@@ -101,7 +101,7 @@ func (all *streams) Ready(ref splice.Ref, side splice.Side, ev splice.Events) {
 // splice.Keeper.
 func (all *streams) Expire(ref splice.Ref, why splice.Reason) {
 	if why == splice.Lifetime {
-		all.end(ref, endLifetime, ByProxy, nil, all.at(ref).body.UntilClose())
+		all.end(ref, endLifetime, ByProxy, nil, false)
 		return
 	}
 	all.broken(ref, os.ErrDeadlineExceeded)
@@ -159,13 +159,14 @@ func (all *streams) broken(ref splice.Ref, err error) {
 	all.end(ref, endCut, by, err, reset)
 }
 
-// end closes both sockets, the client's by a reset if that is asked for, and reports.
+// end closes both sockets in the midst of the answer, and reports. The client's is
+// reset if that is asked for, or if the client would take a FIN for the answer's end.
 func (all *streams) end(ref splice.Ref, why reason, by Party, err error, reset bool) {
 	l, p := all.w.loop, all.w.p
-	all.remove(ref)
-	if reset {
+	if reset || all.at(ref).body.UntilClose() {
 		rawsock.Reset(l.Forget(ref, splice.Client))
 	}
+	all.remove(ref)
 	r := l.Depart(ref)
 	p.ended(&ending{why: why, by: by, err: err, peer: r.Peer, opened: r.Opened, step: StepExchange, up: r.Up, down: r.Down})
 }
@@ -175,7 +176,7 @@ func (all *streams) end(ref splice.Ref, why reason, by Party, err error, reset b
 func (all *streams) back(ref splice.Ref, data []byte, err error) {
 	l, p, s := all.w.loop, all.w.p, *all.at(ref)
 	all.remove(ref)
-	x := &exchange{p: p, step: StepExchange, events: true, mayLeave: true, rest: time.Since(epoch) + streamRest}
+	x := &exchange{p: p, step: StepExchange, untilClose: s.body.UntilClose(), events: true, mayLeave: true, rest: time.Since(epoch) + streamRest}
 	r := l.Resume(ref, x)
 	x.peer, x.opened, x.upBytes, x.downBytes = r.Peer, r.Opened, r.Up, r.Down
 	x.live(r.Age)
@@ -206,8 +207,7 @@ func (x *exchange) toLoop(body httphead.Body, keep bool) bool {
 	w, ref := x.place.w, x.place.ref
 	x.passedOn = true
 	x.dropUpstream()
-	client.raw.Control(func(fd uintptr) { w.loop.Unwatch(int(fd)) })
-	client.Close()
+	x.unwatch()
 	r := splice.Record{Peer: x.peer, Opened: x.opened, Up: x.upBytes, Down: x.downBytes, Age: time.Since(epoch) - x.born}
 	ok := w.loop.Post(func() {
 		// The exchange is a guest until the loop has closed, and what is posted runs
@@ -224,20 +224,11 @@ func (x *exchange) toLoop(body httphead.Body, keep bool) bool {
 	return true
 }
 
-// duplicate makes another descriptor: an os.File cannot be closed without its own.
-func (s *fdSock) duplicate() (fd int, err error) {
-	cerr := s.raw.Control(func(old uintptr) { fd, err = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0) })
-	if cerr != nil {
-		err = cerr
-	}
-	return fd, err
-}
-
 // serveStream goes on with the answer, and then with the connection.
 func (x *exchange) serveStream(body httphead.Body, keep bool, err error) {
 	defer x.finish()
 	if err != nil {
-		x.after(x.answerEnds(&body, err))
+		x.after(x.answerEnds(err))
 		return
 	}
 	x.after(x.relayBody(body, keep))

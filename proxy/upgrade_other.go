@@ -16,7 +16,7 @@ func (x *exchange) upgrade(v verdict, n int) {
 	head := x.req.AppendUpgrade(nil, v.cred)
 	var accept [28]byte
 	httphead.AcceptKey(&accept, x.req.Key())
-	x.in.consume(n) // what is left came early: it waits for the 101
+	x.took(n) // what is left came early: it waits for the 101
 	x.dropUpstream()
 	if _, ok := x.connect(); !ok {
 		return
@@ -56,6 +56,7 @@ func (x *exchange) upgrade(v verdict, n int) {
 			x.endAs(firstTunnelEnd+reason(splice.WasReset), ByUpstream, nil)
 			return
 		}
+		x.took(x.in.len())
 	}
 	x.ans.release()
 	x.in.release()
@@ -65,8 +66,12 @@ func (x *exchange) upgrade(v verdict, n int) {
 // tunnel relays until both directions have ended.
 func (x *exchange) tunnel() {
 	p := x.p
+	// Package net's deadlines last until they are set anew: the handshake's limits would
+	// end the tunnel.
+	x.client.(netSock).SetDeadline(time.Time{})
+	x.up.(netSock).SetDeadline(time.Time{})
 	x.relaying.Store(true)
-	if x.stop.Load() { // halt may have come before
+	if x.stop.Load() { // halt may have come before, and its deadlines are cleared
 		x.endAs(firstTunnelEnd+reason(splice.Stopped), ByProxy, nil)
 		return
 	}

@@ -73,7 +73,7 @@ func (u *upload) carry(x *exchange, body *httphead.Body) bool {
 			if _, werr := x.toUpstream(x.in.bytes()[:take]); werr != nil {
 				return false // the answer, or its absence, says why
 			}
-			x.in.consume(take)
+			x.took(take)
 			if err != nil {
 				return u.fail(refusedBody, err.Error())
 			}
@@ -97,7 +97,6 @@ func (u *upload) carry(x *exchange, body *httphead.Body) bool {
 		n := int(m)
 		if n == 0 && err == nil {
 			n, err = x.client.Fill(&x.in)
-			x.p.count.fromClient.Add(uint64(n))
 		}
 		if n > 0 {
 			continue

@@ -17,7 +17,6 @@ import (
 // upstream is the mail server: its name and the addresses behind it.
 type upstream struct {
 	name string // as configured, for people
-	path string // of a unix socket, or empty
 	host string
 	port uint16
 	from *sources
@@ -65,7 +64,6 @@ func parseUpstream(s string, from *sources) (*upstream, error) {
 		if len(from.all) > 0 {
 			return nil, fmt.Errorf("upstream %q is a unix socket: connections to it have no source address, leave those out", s)
 		}
-		u.path = path
 		a, err := makeAddress(netip.AddrPort{}, path)
 		if err != nil {
 			return nil, fmt.Errorf("upstream %q: %w", s, err)
@@ -176,9 +174,6 @@ func (u *upstream) lookUp() {
 }
 
 func (u *upstream) lookUpNow() error {
-	if u.fixed() {
-		return nil
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), lookUpTimeout)
 	defer cancel()
 	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.host)

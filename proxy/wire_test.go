@@ -3,6 +3,7 @@
 package proxy_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -173,7 +174,7 @@ func (s *stage) peer(who string) (*peer, error) {
 // do plays one line.
 func (s *stage) do(l line) error {
 	if l.who == "" {
-		return s.world(l.verb)
+		return s.world(l)
 	}
 	if l.verb == "<MOST" && s.peers[l.who] == nil && !s.up.pending() {
 		return nil
@@ -221,9 +222,9 @@ func drip(w io.Writer, data []byte) error {
 	return nil
 }
 
-// world plays a line that concerns the upstream as a whole.
-func (s *stage) world(what string) error {
-	switch what {
+// world plays a line that concerns the upstream as a whole, or the proxy.
+func (s *stage) world(l line) error {
+	switch l.verb {
 	case "down":
 		return s.up.down()
 	case "up":
@@ -238,6 +239,23 @@ func (s *stage) world(what string) error {
 			return errors.New("connections are still counted")
 		}
 		return nil
+	case "wait":
+		d, err := time.ParseDuration(l.arg)
+		time.Sleep(d)
+		return err
+	case "drain":
+		go s.proxy.Drain(context.Background())
+		if !eventually(func() bool { return !s.proxy.Ready() }) {
+			return errors.New("the proxy does not drain")
+		}
+		return nil
+	case "stop":
+		return s.proxy.stop()
+	case "dialled":
+		if !eventually(func() bool { return s.proxy.Stats().Connections[proxy.StepDial] > 0 }) {
+			return errors.New("the proxy does not dial")
+		}
+		return nil
 	case "refused":
 		// The kernel counts for all stories together, but the step is this one's.
 		if !eventually(func() bool {
@@ -247,7 +265,7 @@ func (s *stage) world(what string) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("unknown line U %s", what)
+	return fmt.Errorf("unknown line U %s", l.verb)
 }
 
 // split waits until the proxy has read what the last sender sent. It gives up
