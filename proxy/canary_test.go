@@ -92,7 +92,7 @@ func TestFinds(t *testing.T) {
 // and why; and that no line calls a normal goodbye a warning or worse.
 func TestLog(t *testing.T) {
 	var log logBuffer
-	p, err := start(proxy.Config{Upstream: listenFor(t, manyMinded), Logger: log.logger()})
+	p, err := start(proxy.Config{Upstream: listenFor(t, manyMinded), Logger: log.logger(), DialTimeout: visitDial})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestLog(t *testing.T) {
 // TestReasons holds the labels to a finite alphabet: a reason that is built from
 // what a peer sent would be a leak and a metric without bounds.
 func TestReasons(t *testing.T) {
-	p := serve(t, proxy.Config{Upstream: listenFor(t, manyMinded)})
+	p := serve(t, proxy.Config{Upstream: listenFor(t, manyMinded), DialTimeout: visitDial})
 	for _, v := range visits {
 		if err := v.come(p); err != nil {
 			t.Errorf("%s: %v", v.name, err)

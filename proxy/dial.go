@@ -53,6 +53,9 @@ func (a *attempts) left(now time.Time) time.Duration {
 	return max(a.end.Sub(now), 1)
 }
 
+// spent says that nothing is left of it.
+func (a *attempts) spent(now time.Time) bool { return a.left(now) <= 1 }
+
 // failed notes why an attempt failed. That time ran out tells less than what the
 // attempts before it met with. Ports are what is wanting only if that is so with
 // every address.

@@ -19,7 +19,7 @@ func (h *handshake) readAnswer(ev splice.Events) {
 	for {
 		buf := w.loop.Buffer()
 		had := 0
-		if h.out != nil {
+		if h.out != nil && !h.kept {
 			had = len(h.out.B)
 			h.out.B = grow(h.out.B, 2*answerLimits.Bytes)
 			buf = h.out.B[:cap(h.out.B)]
@@ -29,14 +29,14 @@ func (h *handshake) readAnswer(ev splice.Events) {
 		case errno == unix.EAGAIN:
 			return
 		case n <= 0 && had == 0:
-			w.p.warnAnswer(refusedLost, errNoAnswer)
-			h.refuse(refusedLost, "")
+			h.unanswered()
 			return
 		case n <= 0:
 			w.p.warnAnswer(refusedAnswer, errCutHead)
 			h.refuse(refusedAnswer, "it ends within its head")
 			return
 		}
+		h.heardOf()
 		h.gotUp += n
 		data := buf[:had+n]
 		more := n == len(buf)-had || ev&^(splice.In|splice.Out) != 0

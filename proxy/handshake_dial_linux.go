@@ -166,10 +166,47 @@ func (h *handshake) sent(n int) {
 		h.stage = atAsk
 		return
 	}
-	putBuffer(&h.out)
 	h.off = 0
 	h.stage = atAnswer
+	if !h.events && (h.out != nil || w.p.set.up.wary()) {
+		h.keepHead()
+		h.kept = true
+		return
+	}
+	putBuffer(&h.out)
 	h.dial = attempts{}
+}
+
+// unanswered goes on when the upstream has closed without a byte of an answer. So does
+// a server that is killed with connections in its queue, and what listens in the place
+// of a container that is down. An upgrade is a GET and may be sent again (RFC 9110
+// section 9.2.2), so that is as good as a refused connect, while the dial limit lasts.
+// It takes a copy of the head, which there is of one that had to wait, and, from the
+// first time on, of all.
+func (h *handshake) unanswered() {
+	w := h.w
+	if !h.events {
+		w.p.set.up.beWary()
+	}
+	if !h.kept || h.dial.spent(time.Now()) {
+		w.p.warnAnswer(refusedLost, errNoAnswer)
+		h.refuse(refusedLost, "")
+		return
+	}
+	h.kept = false
+	h.dropUpstream()
+	w.p.count.move(&h.step, StepDial)
+	h.dial.failed(refusedLost, errNoAnswer)
+	h.connectNext()
+}
+
+// heardOf ends the keeping of the head: an answer has begun.
+func (h *handshake) heardOf() {
+	if h.kept {
+		h.kept = false
+		putBuffer(&h.out)
+		h.dial = attempts{}
+	}
 }
 
 // dialFailed ends a round: another one follows while the dial limit lasts.

@@ -35,6 +35,7 @@ type handshake struct {
 	extra   bool                       // over the connection limit: it has no seat, and is counted in w.refusing
 	out     *bytebufferpool.ByteBuffer // to the upstream: what is left of the rewritten head; later part of the answer
 	off     int                        // of out: sent
+	kept    bool                       // out is the head still, though all of it was sent: see unanswered
 	accept  [28]byte                   // the Sec-WebSocket-Accept that must come back
 
 	events     bool // no upgrade: an event stream was asked for

@@ -22,6 +22,10 @@ type visit struct {
 	run  func(*peer) error
 }
 
+// visitDial is for the visits: an upgrade that the upstream closes without an answer is
+// sent again for that long.
+const visitDial = 250 * time.Millisecond
+
 // visits are the ways in which a client connection may go.
 var visits = []visit{
 	{"comes and goes", func(p *peer) error { return nil }},
@@ -171,7 +175,7 @@ func toEnd(text, want string) func(*peer) error {
 // left of them.
 func TestLeaks(t *testing.T) {
 	const total, atOnce = 10_000, 50
-	good := serve(t, proxy.Config{Upstream: listenFor(t, manyMinded), Loops: 2})
+	good := serve(t, proxy.Config{Upstream: listenFor(t, manyMinded), Loops: 2, DialTimeout: visitDial})
 	dead, err := listenTCP("down")
 	if err != nil {
 		t.Fatal(err)
@@ -232,7 +236,7 @@ func TestLeaks(t *testing.T) {
 // time: a place that is not given back keeps the next one out.
 func TestSeats(t *testing.T) {
 	p := serve(t, proxy.Config{
-		Upstream: listenFor(t, manyMinded), MaxConnections: 1, MaxConnectionsPerAddress: 1,
+		Upstream: listenFor(t, manyMinded), MaxConnections: 1, MaxConnectionsPerAddress: 1, DialTimeout: visitDial,
 	})
 	for i, v := range visits {
 		if err := v.come(p); err != nil {

@@ -21,6 +21,8 @@ type upstream struct {
 	port uint16
 	from *sources
 
+	waryUntil atomic.Int64 // time since epoch until which it is thought to close unanswered; 0: it is not
+
 	known atomic.Pointer[resolved]
 	mu    sync.Mutex
 	calls []func(error) // who waits for the resolving that is under way; nil: none is
@@ -134,6 +136,26 @@ func (u *upstream) addresses(now time.Time) []address {
 		u.resolve(nil)
 	}
 	return k.addrs
+}
+
+// waryFor is how long the upstream is expected to close further connections without an
+// answer once it has closed one: for as long as a restart may take.
+const waryFor = 10 * time.Second
+
+// beWary notes that the upstream has closed a connection without an answer, and wary
+// says whether it has done so lately.
+func (u *upstream) beWary() { u.waryUntil.Store(int64(time.Since(epoch) + waryFor)) }
+
+func (u *upstream) wary() bool {
+	until := u.waryUntil.Load()
+	if until == 0 { // nearly always
+		return false
+	}
+	if time.Since(epoch) < time.Duration(until) {
+		return true
+	}
+	u.waryUntil.CompareAndSwap(until, 0)
+	return false
 }
 
 // resolve looks the name up, or joins a look-up that is under way, and has done
