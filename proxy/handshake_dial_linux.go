@@ -181,8 +181,8 @@ func (h *handshake) sent(n int) {
 // a server that is killed with connections in its queue, and what listens in the place
 // of a container that is down. An upgrade is a GET and may be sent again (RFC 9110
 // section 9.2.2), so that is as good as a refused connect, while the dial limit lasts.
-// It takes a copy of the head, which there is of one that had to wait, and, from the
-// first time on, of all.
+// It takes a copy of the head, which there is of one that had to wait, and, for a while
+// after such a close, of all: see wary.
 func (h *handshake) unanswered() {
 	w := h.w
 	if !h.events {
