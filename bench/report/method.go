@@ -24,6 +24,8 @@ const methodText = `## How it is measured
   and more, while 5 % of the machine was idle; a paced sender sent less than 98 % of what was due; or, where pushes share the machine with
   bulk, the sender was so late (p99, more than 1 ms) that this is half of the latency that was found. That counts from half of a
   peer's rounds on: in fewer, the median is the figure of a round that went well, and the section gives their number.
+- All is loopback, so where the system uses BBR (the data below say so), wssplice sends by cubic and all others by BBR: that is
+  [what it does](operations.md#congestion-control), and most of its lead in bulk.
 - While messages are sent at a fixed rate, both ends have a higher priority than any proxy (nice -15), and their loops for bulk, if there
   are any, a lower one (nice 10): in a deployment they would have machines of their own. In closed loops and flat out all are equal.
 - The raw data has for each run what the clients and the upstream used, what was idle, and how late the paced sender was. A run that
