@@ -244,6 +244,7 @@ func (s *stage) world(l line) error {
 		time.Sleep(d)
 		return err
 	case "drain":
+		s.vague = true // what comes behind the last answer need not be read
 		go s.proxy.Drain(context.Background())
 		if !eventually(func() bool { return !s.proxy.Ready() }) {
 			return errors.New("the proxy does not drain")
